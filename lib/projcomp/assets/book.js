@@ -1,0 +1,25 @@
+// What the style sheet alone can't do.
+(() => {
+  "use strict";
+
+  // A box that scrolls sideways must be reachable from the keyboard.
+  const boxes = "div.math mjx-container, span.math, .pst-scrollable-table-container, .cell_output";
+  const makeReachable = () => {
+    for (const box of document.querySelectorAll(boxes)) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  const article = document.querySelector(".bd-article");
+  if (article) new ResizeObserver(makeReachable).observe(article);
+
+  // On paper nothing can be opened: print what is collapsed, and collapse it again.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+  });
+})();

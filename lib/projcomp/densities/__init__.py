@@ -1,0 +1,20 @@
+"""Densities: one surface, and the exact members of the family."""
+
+from projcomp.densities.base import Density, Flat
+from projcomp.densities.blocks import BlockProduct
+from projcomp.densities.empirical import Empirical
+from projcomp.densities.mixtures import GaussianMixture, gaussian
+from projcomp.densities.transforms import Diffeomorphism, LinearMap, Pushforward, pushforward
+
+__all__ = [
+    "BlockProduct",
+    "Density",
+    "Diffeomorphism",
+    "Empirical",
+    "Flat",
+    "GaussianMixture",
+    "LinearMap",
+    "Pushforward",
+    "gaussian",
+    "pushforward",
+]

@@ -1,0 +1,123 @@
+"""The empirical distribution of stored points, exact at every sigma > 0."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from projcomp import _check
+from projcomp.densities._scratch import Scratch
+from projcomp.densities.base import Density
+
+_LOGITS = 1 << 25
+"""Most entries of a (points, batch) matrix of logits; larger batches are cut."""
+_SMALLEST_SIGMA = 1e-100
+
+
+class Empirical(Density):
+    """p = sum_j weights[j] delta(points[j]); p^sigma is a mixture of N(points[j], sigma**2 I).
+
+    Made for thousands of points in thousands of dimensions (images): a call costs two matrix
+    products and one (points, batch) matrix; no (batch, points, n) array is ever formed. A centred
+    copy of the points is kept beside them.
+
+    Args:
+        points: (N, n). Kept as float64 (not copied if it is float64 already).
+        weights: (N,), >= 0, summing to one; None for equal weights.
+
+    Raises ValueError for shapes that do not match, N = 0, NaN or infinity, bad weights; and on
+    evaluation at sigma = 0, where point masses have no density.
+    """
+
+    def __init__(self, points, weights=None):
+        points = _check.real("points", points).detach()
+        if points.ndim != 2 or 0 in points.shape:
+            raise ValueError(f"points must have shape (N, n), both >= 1, got {tuple(points.shape)}")
+        if float(points.abs().max()) > _check.LARGEST:
+            raise ValueError(f"points must be at most {_check.LARGEST:g} in magnitude")
+        super().__init__(points.shape[1])
+        if weights is None:
+            weights = points.new_full((len(points),), 1.0 / len(points))
+        weights = _check.probabilities("weights", weights).to(points.device)
+        if len(weights) != len(points):
+            raise ValueError(
+                f"weights must have shape ({len(points)},), one for each point, got "
+                f"{tuple(weights.shape)}"
+            )
+        self.points = points
+        self.weights = weights
+        centre = self.weights @ points
+        centred = points - centre
+        half_norms = 0.5 * torch.linalg.vecdot(centred, centred)
+        self._local: dict[torch.device, tuple[Tensor, ...]] = {
+            points.device: (centred, centre, half_norms, self.weights.log())
+        }
+
+    def __repr__(self):
+        return f"Empirical(points={len(self.points)}, dim={self.dim})"
+
+    def _log_prob(self, x, sigma):
+        return self._posterior(x, sigma)[0]
+
+    def _score(self, x, sigma):
+        return self._log_prob_and_score(x, sigma)[1]
+
+    def _log_prob_and_score(self, x, sigma):
+        log_prob, share = self._posterior(x, sigma)
+        centred, centre, *_ = self._parameters(x.device)
+        # From the centre, so that a large common offset costs no digits.
+        return log_prob, torch.addmm(centre[:, None] - x, centred.T, share) / sigma**2
+
+    def _denoise(self, x, sigma):
+        share = self._posterior(x, sigma)[1]
+        centred, centre, *_ = self._parameters(x.device)
+        return torch.addmm(centre[:, None], centred.T, share)
+
+    def _posterior(self, x, sigma):
+        """log p^sigma (B,), and the posterior probability of each point, (N, B).
+
+        |x - p|^2 = |x - c|^2 - 2 (x - c).(p - c) + |p - c|^2 about the centre c: the first term is
+        common to every point, so it stays out of the softmax and costs no digits there.
+        """
+        if bool((sigma < _SMALLEST_SIGMA).any()):
+            raise ValueError(
+                f"sigma must be > 0 (at least {_SMALLEST_SIGMA:g}): an empirical distribution has "
+                f"no density at 0; got {float(sigma.detach().min()):g}"
+            )
+        centred, centre, half_norms, log_weights = self._parameters(x.device)
+        # One (N, B) array, overwritten unless gradients are recorded.
+        here = Scratch(x, sigma).inplace
+        offset = x - centre[:, None]
+        precision = sigma**-2
+        share = torch.addmm(half_norms[:, None], centred, offset, beta=-1.0)
+        nearest = share.detach().amax(0)
+        share = torch.sub(share, nearest, out=here(share))
+        share = torch.mul(share, precision, out=here(share))
+        share = torch.add(share, log_weights[:, None], out=here(share))
+        top = share.detach().amax(0)
+        share = torch.exp(torch.sub(share, top, out=here(share)), out=here(share))
+        total = share.sum(0)
+        share = torch.div(share, total, out=here(share))
+        log_prob = (
+            total.log()
+            + top
+            + precision * (nearest - 0.5 * (offset * offset).sum(0))
+            - 0.5 * self.dim * (math.log(2 * math.pi) + 2 * sigma.log())
+        )
+        return log_prob, share
+
+    def _parameters(self, device):
+        if device not in self._local:
+            home = self._local[self.points.device]
+            self._local[device] = tuple(part.to(device) for part in home)
+        return self._local[device]
+
+    def _sample(self, n, generator, device):
+        weights = self.weights.to(device)
+        index = torch.multinomial(weights, n, replacement=True, generator=generator)
+        return self.points.to(device)[index]
+
+    def _chunk(self, device):
+        return max(1, _LOGITS // len(self.points))

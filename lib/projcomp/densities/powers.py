@@ -1,0 +1,151 @@
+"""The hot loop: products of powers of Gaussian mixtures, evaluated in one pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from projcomp.densities._scratch import Scratch
+from projcomp.densities.base import Density
+
+_LOG_2PI = math.log(2 * math.pi)
+
+
+class MixturePowers(Density):
+    """prod_j p_j^{c_j}, unnormalised, for m Gaussian mixtures p_j of K components each.
+
+    With covariances R^T Lambda R and z = (Lambda + sigma^2)^(-1/2) R (x - mean), a component has
+    log density -|z|^2 / 2 plus a constant and score -R^T (Lambda + sigma^2)^(-1/2) z. At one sigma,
+    and with fewer dimensions than components, one matrix product makes every z and another brings
+    the weighted precisions back. Log densities come from z rather than from expanded quadratic
+    forms, so they keep their digits for nearly singular covariances; and x and the means are taken
+    from the centre of the means, so that a large common offset costs none.
+
+    Args (float64, not checked: `GaussianMixture` and `compose` do):
+        log_weights: m tensors (K,); means, variances: (K, n); rotations: (K, n, n), or None
+        where the covariance is diagonal. exponents: c, m numbers.
+    """
+
+    def __init__(
+        self,
+        log_weights: Sequence[Tensor],
+        means: Sequence[Tensor],
+        variances: Sequence[Tensor],
+        rotations: Sequence[Tensor | None],
+        exponents: Sequence[float],
+    ):
+        components, dim = means[0].shape
+        super().__init__(dim)
+        self._shape = len(means), components
+        rotation = None
+        if any(r is not None for r in rotations) or dim < components * len(means):
+            eye = torch.eye(dim, dtype=torch.float64).expand(components, dim, dim)
+            rotation = torch.stack([eye if r is None else r.cpu() for r in rotations])
+            rotation = rotation.permute(2, 0, 1, 3).contiguous()  # (n, m, K, n)
+        centre = torch.cat([m.cpu() for m in means]).mean(0)
+        self._home = (
+            centre[:, None],  # (n, 1)
+            torch.stack([w.cpu() for w in log_weights]),  # (m, K)
+            torch.stack([m.cpu() - centre for m in means]).permute(2, 0, 1).contiguous(),
+            torch.stack([v.cpu() for v in variances]).permute(2, 0, 1).contiguous(),  # (n, m, K)
+            rotation,
+            torch.tensor(list(exponents), dtype=torch.float64)[:, None],  # (m, 1)
+        )
+        self._local = {torch.device("cpu"): self._home}
+        self._last: tuple = (None, None)
+
+    def _log_prob(self, x, sigma):
+        return self._evaluate(x, sigma, want_score=False)[0]
+
+    def _score(self, x, sigma):
+        return self._evaluate(x, sigma, want_score=True)[1]
+
+    def _log_prob_and_score(self, x, sigma):
+        return self._evaluate(x, sigma, want_score=True)
+
+    def _evaluate(self, x, sigma, want_score):
+        n, batch = x.shape
+        m, k = self._shape
+        scratch = Scratch(x, sigma)
+        centre, means, rotation, exponents, scale, constant, affine, pull = self._at(
+            sigma, x.device
+        )
+        x = x - centre
+        if affine is not None:
+            lifted = torch.cat([x, x.new_ones(1, batch)])
+            z = torch.mm(affine, lifted, out=scratch("z", n * m * k, batch)).view(n, m, k, batch)
+        elif rotation is None:
+            z = torch.sub(x[:, None, None], means[..., None], out=scratch("z", n, m, k, batch))
+            z = torch.mul(z, scale, out=scratch.inplace(z))
+        else:
+            rotated = (rotation.view(-1, n) @ x).view(n, m, k, batch)
+            z = (rotated - (rotation * means.permute(1, 2, 0)).sum(3)[..., None]) * scale
+
+        share = _squared_length(z, scratch)  # becomes each component's posterior probability
+        share = torch.add(constant, share, alpha=-0.5, out=scratch.inplace(share))
+        top = share.detach().amax(1)
+        share = torch.sub(share, top[:, None], out=scratch.inplace(share))
+        share = torch.exp(share, out=scratch.inplace(share))
+        total = share.sum(1)
+        log_prob = (exponents * (total.log() + top)).sum(0)
+        if not want_score:
+            return log_prob, None
+        share = torch.mul(share, (-exponents / total)[:, None], out=scratch.inplace(share))
+        if affine is not None:
+            pulled = (pull @ share.view(m * k, batch)).view(n, n + 1, batch)
+            return log_prob, (pulled * lifted).sum(1)
+        z = torch.mul(z, share, out=scratch.inplace(z))
+        z = torch.mul(z, scale, out=scratch.inplace(z)).view(n * m * k, batch)
+        if rotation is None:
+            return log_prob, z.view(n, m * k, batch).sum(1)
+        return log_prob, rotation.view(-1, n).T @ z
+
+    def _at(self, sigma, device):
+        """What depends on sigma alone; kept for the last single sigma."""
+        single, key = sigma.ndim == 0, None
+        if single and not sigma.requires_grad and not torch.is_inference_mode_enabled():
+            key = float(sigma), device
+        last_key, last = self._last
+        if key is not None and key == last_key:
+            return last
+        centre, log_weights, means, variances, rotation, exponents = self._parameters(device)
+        n, (m, k) = len(means), self._shape
+        scale = (variances[..., None] + sigma**2).rsqrt()  # (n, m, K, 1 or B)
+        constant = log_weights[..., None] - 0.5 * n * _LOG_2PI + scale.log().sum(0)
+        affine = pull = None
+        if single and n < m * k:
+            # z = affine (x, 1), and the weighted sum of precision (x - mean) is weights @ pull.
+            matrix = (scale * rotation).view(n, m * k, n)
+            shift = (matrix * means.reshape(n, -1).T).sum(2)  # (n, m K)
+            rows = torch.cat([matrix, -shift[..., None]], 2)  # (n, m K, n + 1)
+            affine = rows.view(-1, n + 1)
+            pull = torch.einsum("aci,acj->ijc", matrix, rows).reshape(n * (n + 1), m * k)
+        values = (centre, means, rotation, exponents, scale, constant, affine, pull)
+        if key is not None:
+            self._last = (key, values)
+        return values
+
+    def _parameters(self, device: torch.device) -> tuple[Tensor | None, ...]:
+        """Centre, log weights, means from the centre, variances, rotation, exponents (m, 1)."""
+        if device not in self._local:
+            self._local[device] = tuple(p if p is None else p.to(device) for p in self._home)
+        return self._local[device]
+
+    def _chunk(self, device):
+        m, k = self._shape
+        budget = 1 << 20 if device.type == "cpu" else 1 << 27
+        return max(256, budget // (m * k * self.dim))
+
+
+def _squared_length(z: Tensor, scratch: Scratch) -> Tensor:
+    """Sum of squares over the first axis of z, (n, m, K, B)."""
+    n, *shape = z.shape
+    if n > 4:
+        return torch.mul(z, z, out=scratch("square", n, *shape)).sum(0)
+    total = torch.mul(z[0], z[0], out=scratch("square", *shape))
+    for row in z[1:]:
+        total = torch.addcmul(total, row, row, out=scratch.inplace(total))
+    return total

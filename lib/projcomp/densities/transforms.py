@@ -1,0 +1,154 @@
+"""Pushforwards: the law of f(x) for x ~ p, under linear maps and diffeomorphisms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from projcomp import _check
+from projcomp.densities.base import Density
+from projcomp.densities.mixtures import GaussianMixture
+
+
+class Diffeomorphism:
+    """A smooth bijection f of R^n with a smooth inverse.
+
+    Args:
+        dim: n.
+        forward: f, from (..., n) to (..., n), in differentiable torch operations.
+        inverse: f^-1, likewise.
+        log_abs_det: log |det Df(x)|, from (..., n) to (...); by automatic differentiation of
+            `forward` if None.
+    """
+
+    orthogonal = False
+
+    def __init__(
+        self,
+        dim: int,
+        forward: Callable[[Tensor], Tensor],
+        inverse: Callable[[Tensor], Tensor],
+        log_abs_det: Callable[[Tensor], Tensor] | None = None,
+    ):
+        self.dim = _check.count("dim", dim)
+        for name, function in (("forward", forward), ("inverse", inverse)):
+            if not callable(function):
+                raise ValueError(f"{name} must be a function, got {function!r}")
+        if log_abs_det is not None and not callable(log_abs_det):
+            raise ValueError(f"log_abs_det must be a function or None, got {log_abs_det!r}")
+        self._forward, self._inverse, self._log_abs_det = forward, inverse, log_abs_det
+
+    def forward(self, x) -> Tensor:
+        """f(x); x: (..., n)."""
+        return self._apply(self._forward, x)
+
+    def inverse(self, y) -> Tensor:
+        """f^-1(y); y: (..., n)."""
+        return self._apply(self._inverse, y)
+
+    def log_abs_det(self, x) -> Tensor:
+        """log |det Df(x)|; x: (..., n), returns (...)."""
+        x, dtype = _check.points("x", x, self.dim)
+        if self._log_abs_det is not None:
+            return self._log_abs_det(x).to(dtype)
+        flat = x.reshape(-1, self.dim)
+        if not len(flat):
+            return x.new_zeros(x.shape[:-1], dtype=dtype)
+        jacobian = torch.func.vmap(torch.func.jacrev(self._forward))(flat)
+        return torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1]).to(dtype)
+
+    def _apply(self, function, x):
+        x, dtype = _check.points("x", x, self.dim)
+        return function(x).to(dtype)
+
+
+class LinearMap(Diffeomorphism):
+    """f(x) = matrix x + offset. Raises ValueError unless `matrix` is (n, n) and invertible."""
+
+    def __init__(self, matrix, offset=None):
+        matrix = _check.real("matrix", matrix)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+            raise ValueError(f"matrix must have shape (n, n), got {tuple(matrix.shape)}")
+        dim = len(matrix)
+        singular = torch.linalg.svdvals(matrix)
+        if float(singular[-1]) <= dim * torch.finfo(torch.float64).eps * float(singular[0]):
+            raise ValueError(
+                f"matrix must be invertible to working precision, got singular values from "
+                f"{float(singular[0]):g} to {float(singular[-1]):g}"
+            )
+        offset = matrix.new_zeros(dim) if offset is None else _check.real("offset", offset)
+        if offset.shape != (dim,):
+            raise ValueError(f"offset must have shape ({dim},), got {tuple(offset.shape)}")
+        self.matrix, self.offset = matrix, offset
+        self.orthogonal = bool((singular - 1).abs().max() < 1e-12)
+        inverse = matrix.T if self.orthogonal else torch.linalg.inv(matrix)
+        log_abs_det = singular.log().sum()
+        super().__init__(
+            dim,
+            lambda x: x @ matrix.T.to(x.device) + offset.to(x.device),
+            lambda y: (y - offset.to(y.device)) @ inverse.T.to(y.device),
+            lambda x: log_abs_det.to(x.device).expand(x.shape[:-1]),
+        )
+
+
+class Pushforward(Density):
+    """f # p, the law of f(x) for x ~ p.
+
+    log (f # p)(y) = log p(f^-1(y)) - log |det Df(f^-1(y))|. That is exact at sigma = 0. Noise does
+    not commute with f unless f is orthogonal, so at sigma > 0 any other f raises ValueError.
+    """
+
+    def __init__(self, density: Density, transform: Diffeomorphism):
+        if not isinstance(density, Density):
+            raise ValueError(f"density must be a Density, got {density!r}")
+        if not isinstance(transform, Diffeomorphism):
+            raise ValueError(f"transform must be a Diffeomorphism, got {transform!r}")
+        if transform.dim != density.dim:
+            raise ValueError(
+                f"transform must act on R^{density.dim} as the density does, got R^{transform.dim}"
+            )
+        super().__init__(density.dim)
+        self.density, self.transform = density, transform
+
+    def _log_prob(self, x, sigma):
+        if not self.transform.orthogonal and bool((sigma != 0).any()):
+            raise ValueError(
+                "sigma must be 0: noise does not commute with a map that is not orthogonal, so "
+                "this pushforward has no exact density at sigma > 0"
+            )
+        source = self.transform._inverse(x.T)
+        log_prob = self.density._log_prob(source.T, sigma)
+        if self.transform.orthogonal:
+            return log_prob
+        return log_prob - self.transform.log_abs_det(source)
+
+    def _sample(self, n, generator, device):
+        return self.transform._forward(self.density._sample(n, generator, device))
+
+    def normalisable(self, sigma=0.0):
+        return self.density.normalisable(sigma)
+
+    def _chunk(self, device):
+        return self.density._chunk(device)
+
+
+def pushforward(density: Density, transform) -> Density:
+    """The law of f(x) for x ~ density.
+
+    transform: a Diffeomorphism, or an invertible (n, n) matrix. A Gaussian mixture under a linear
+    map comes back as a Gaussian mixture, exact at every sigma; anything else as a `Pushforward`.
+    """
+    if not isinstance(transform, Diffeomorphism):
+        transform = LinearMap(transform)
+    if isinstance(density, GaussianMixture) and isinstance(transform, LinearMap):
+        if transform.dim != density.dim:
+            raise ValueError(
+                f"transform must act on R^{density.dim} as the density does, got R^{transform.dim}"
+            )
+        matrix = transform.matrix.to(density.means.device)
+        covariances = matrix @ density.covariances @ matrix.T
+        covariances = 0.5 * (covariances + covariances.mT)
+        return GaussianMixture(density.weights, transform.forward(density.means), covariances)
+    return Pushforward(density, transform)

@@ -1,0 +1,74 @@
+"""What every sampler returns, and what every sampler does first."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from projcomp import _check
+from projcomp.densities import Density
+
+
+@dataclass(frozen=True)
+class Run:
+    """The outcome of a sampler.
+
+    samples: (n, dim), at the last noise level. sigmas: (steps + 1,). evaluations: calls of the
+    density's score or denoiser, each on all n points. path: (steps + 1, n, dim), the particles at
+    every level of `sigmas`, where it was kept.
+    """
+
+    samples: Tensor
+    sigmas: Tensor
+    evaluations: int
+    path: Tensor | None = None
+
+    def __repr__(self):
+        n, dim = self.samples.shape
+        kept = "" if self.path is None else ", path kept"
+        return f"Run({n} samples in R^{dim}, {self.evaluations} evaluations{kept})"
+
+
+def levels(sigmas) -> Tensor:
+    """`sigmas` as (steps + 1,) strictly decreasing noise levels, all > 0 but perhaps the last."""
+    sigmas = _check.level("sigmas", sigmas)
+    if sigmas.ndim != 1 or len(sigmas) < 2:
+        raise ValueError(f"sigmas must have shape (steps + 1,), got {tuple(sigmas.shape)}")
+    if not bool((sigmas[1:] < sigmas[:-1]).all()):
+        raise ValueError("sigmas must be strictly decreasing")
+    return sigmas
+
+
+def initial(density: Density, n: int, sigma: Tensor, start, generator) -> Tensor:
+    """Starting points (n, dim): `start`, or draws from N(0, sigma**2 I)."""
+    device = None if generator is None else generator.device
+    if start is None:
+        shape = (n, density.dim)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float64, device=device)
+        return float(sigma) * noise
+    x, _ = _check.points("start", start, density.dim)
+    if x.shape != (n, density.dim):
+        raise ValueError(f"start must have shape ({n}, {density.dim}), got {tuple(x.shape)}")
+    return x if device is None else x.to(device)
+
+
+def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> None:
+    """Warn where the density is known to have no finite integral at one of the levels."""
+    bad = [s for s in sigmas.tolist() if density.normalisable(s) is False]
+    if bad:
+        warnings.warn(
+            f"the density is not normalisable at {len(bad)} of {len(sigmas)} noise levels (sigma "
+            f"from {min(bad):.3g} to {max(bad):.3g}): the samples approximate no distribution",
+            stacklevel=3,
+        )
+
+
+def progress_bar(items: Iterable, label: str, show: bool | None):
+    """`items` with a bar: shown after 2 s unless TQDM_DISABLE is set (None), at once, or never."""
+    forced = {} if show is None else {"disable": not show}
+    return tqdm(items, desc=label, delay=0 if show else 2, leave=False, **forced)

@@ -1,0 +1,217 @@
+"""The book's Sphinx extension.
+
+It makes the built pages work with no network and from a double click, keys the execution cache
+on the library, and fails the build where an output would be dead or mute on a static page.
+Torch must stay out of what this module imports: every build, also one with nothing to do, loads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import traceback
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).resolve().parent
+ASSETS = PACKAGE / "assets"
+MATHJAX_FILES = (
+    "tex-chtml.js",
+    "input/tex/extensions/*.js",
+    "output/chtml/fonts/woff-v2/*.woff",
+)
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KEPT_CACHES = 2
+UNFINISHED = ".unfinished"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    prepare_kernels()
+    app.connect("config-inited", key_execution_cache)
+    app.connect("config-inited", forget_unfinished_build)
+    app.connect("config-inited", load_mathjax_locally)
+    app.connect("builder-inited", add_assets)
+    app.connect("doctree-read", check_outputs)
+    app.connect("html-page-context", mend_bibliography)
+    app.connect("build-finished", name_failed_cell)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", note_finished_build, priority=900)
+    app.add_css_file("book.css", priority=900)
+    app.add_js_file("book.js", defer="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def prepare_kernels() -> None:
+    """Set what the chapters' kernels inherit: still labs, no progress bars, pictures in the page."""
+    os.environ.update(PROJCOMP_STATIC="1", TQDM_DISABLE="1", PYTHONHASHSEED="0")
+    os.environ.pop("MPLBACKEND", None)
+
+
+# The execution cache
+
+
+def execution_key(package: Path, pins: list[Path]) -> str:
+    """What a chapter's outputs depend on besides its own cells, as one short hash.
+
+    Style sheets and scripts are left out: no cell reads them.
+    """
+    digest = hashlib.sha256(platform.python_version().encode())
+    sources = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    chosen = sorted(p for p in sources if p.suffix not in {".css", ".js", ".mjs"})
+    for path in [*chosen, *(p for p in pins if p.exists())]:
+        name = path.relative_to(package) if path.is_relative_to(package) else path.name
+        digest.update(f"\0{name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def key_execution_cache(app: Sphinx, config: Config) -> None:
+    """Give this state of the library a cache of its own.
+
+    A new key is a new value of a setting that every page depends on, so Sphinx reads, and
+    MyST-NB executes, every chapter again.
+    """
+    pins = [Path(app.srcdir, name) for name in ("requirements.txt", "constraints.txt")]
+    caches = build_folder(app) / ".jupyter_cache"
+    cache = caches / execution_key(PACKAGE, pins)
+    cache.mkdir(parents=True, exist_ok=True)
+    cache.touch()
+    config.nb_execution_cache_path = str(cache)
+    prune(caches, KEPT_CACHES)
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete all but the `keep` newest entries of a folder of folders."""
+    newest_first = sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    for old in newest_first[keep:]:
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+# A build that failed. Sphinx warns about a page only when it reads it, and after a failed build
+# it would not read that page again: the same command, run twice, would pass.
+
+
+def forget_unfinished_build(app: Sphinx, config: Config) -> None:
+    mark = build_folder(app) / UNFINISHED
+    if mark.exists():
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
+    mark.touch()
+
+
+def note_finished_build(app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app._warncount == 0:
+        (build_folder(app) / UNFINISHED).unlink(missing_ok=True)
+
+
+def name_failed_cell(app: Sphinx, exception: Exception | None) -> None:
+    """Say in one line which cell of which chapter failed, and how."""
+    docname = app.env.temp_data.get("docname") if app.env else None
+    error, cell = exception, None
+    while error is not None and cell is None:
+        cell = running_cell(error)
+        error, last = error.__cause__ or error.__context__, error
+    if cell is None or docname is None:
+        return
+    number, source = cell
+    path = Path(app.env.doc2path(docname))
+    before, found, _ = path.read_text(encoding="utf-8").partition(source)
+    line = f":{before.count(chr(10)) + 1}" if found else ""
+    what = f"{getattr(last, 'ename', type(last).__name__)}: {getattr(last, 'evalue', last)}"
+    first = what.strip().splitlines()[0]
+    logger.error("%s%s: code cell %d failed: %s", path.relative_to(app.srcdir), line, number, first)
+
+
+def running_cell(error: BaseException) -> tuple[int, str] | None:
+    """The number (from 1) and the source of the code cell that nbclient ran when this came up."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names = frame.f_locals
+        if "cell_index" in names and "cell" in names:
+            cells = names["self"].nb.cells[: names["cell_index"] + 1]
+            return sum(c.cell_type == "code" for c in cells), names["cell"].source
+    return None
+
+
+# Assets
+
+
+def build_folder(app: Sphinx) -> Path:
+    return Path(app.outdir).parent
+
+
+def add_assets(app: Sphinx) -> None:
+    app.config.html_static_path.append(str(ASSETS))
+
+
+def load_mathjax_locally(app: Sphinx, config: Config) -> None:
+    config.mathjax_path = "mathjax/tex-chtml.js"
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Copy what the pages need of MathJax (9.6 MB of 31) into the built book."""
+    if exception is not None or app.builder.format != "html":
+        return
+    spec = find_spec("sphinx-mathjax-offline")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("sphinx-mathjax-offline is not installed: see requirements.txt")
+    source = Path(spec.origin).parent / "static" / "mathjax"
+    for pattern in MATHJAX_FILES:
+        for path in source.glob(pattern):
+            target = Path(app.outdir, "_static", "mathjax", path.relative_to(source))
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+
+def mend_bibliography(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Docutils calls a bibliography a list but no entry an item: say neither."""
+    body = context.get("body", "")
+    context["body"] = body.replace('<div role="list" class="citation-list">', "<div>")
+
+
+# Outputs of cells
+
+
+def check_outputs(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn of a picture without words, and of a widget without a form that needs no kernel.
+
+    What only a kernel could bring to life is then left out of the page.
+    """
+    app.env.nb_metadata[app.env.docname].get("js_files", {}).pop("ipywidgets_state", None)
+    for number, cell in enumerate(elements(doctree, "cell_code"), start=1):
+        bundles = list(elements(cell, "mime_bundle"))
+        has_still = any(has_static_form(bundle) for bundle in bundles)
+        for bundle in bundles:
+            if WIDGET in mime_types(bundle) and not has_static_form(bundle):
+                if not has_still:
+                    warn(cell, number, "a widget has no still form: display a figure beside it")
+                bundle.parent.remove(bundle)
+        for image in cell.findall(nodes.image):
+            if not image.get("alt", "").strip():
+                warn(cell, number, "a figure has no alt text: set mystnb.image.alt on the cell")
+
+
+def elements(node: nodes.Element, kind: str) -> list[nodes.container]:
+    return [c for c in node.findall(nodes.container) if c.get("nb_element") == kind]
+
+
+def mime_types(bundle: nodes.container) -> set[str]:
+    return {child["mime_type"] for child in bundle.children}
+
+
+def has_static_form(bundle: nodes.container) -> bool:
+    return any(mime == "text/html" or mime.startswith("image/") for mime in mime_types(bundle))
+
+
+def warn(cell: nodes.container, number: int, message: str) -> None:
+    logger.warning("code cell %d: %s", number, message, location=cell, type="projcomp")

@@ -1,0 +1,129 @@
+"""Every page, opened from its file with the network off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+TYPESET = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
+PROOFS = "details.sd-dropdown"
+SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and everything that went wrong since."""
+
+    page: Page
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text}")
+
+    def request(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        inside = url.scheme == "file" and Path(unquote(url.path)).is_relative_to(self.folder)
+        if not inside and url.scheme not in {"data", "blob"}:
+            self.problems.append(f"request outside the book: {request.url}")
+
+
+def visit(browser: Browser, path: Path, book: Path, width: int, scheme: str) -> Visit:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
+    )
+    opened = Visit(context.new_page(), book)
+    page = opened.page
+    page.on("console", opened.console)
+    page.on("pageerror", lambda error: opened.problems.append(f"page error: {error}"))
+    page.on("request", opened.request)
+    page.on("requestfailed", lambda r: opened.problems.append(f"failed: {r.url}"))
+    page.goto(path.as_uri())
+    page.wait_for_load_state("load")
+    page.evaluate(TYPESET)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, book: Path, chapter: Path) -> Iterator[Visit]:
+    opened = visit(browser, chapter, book, 1280, "light")
+    yield opened
+    opened.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, book: Path, chapter: Path) -> Iterator[Visit]:
+    opened = visit(browser, chapter, book, 360, "light")
+    yield opened
+    opened.page.context.close()
+
+
+def test_maths_is_typeset(desktop: Visit) -> None:
+    sources = desktop.page.locator(".math").count()
+    assert desktop.page.locator(".math mjx-container").count() >= sources
+    assert desktop.page.locator("mjx-merror").count() == 0
+
+
+def test_pictures_have_words(desktop: Visit) -> None:
+    images = desktop.page.locator(".bd-article img")
+    for alt, source in images.evaluate_all("all => all.map(i => [i.alt, i.src])"):
+        assert alt.strip(), source
+        assert not alt.endswith((".png", ".svg", ".jpg")), f"{source}: {alt} is a file name"
+
+
+def test_pictures_are_there(desktop: Visit) -> None:
+    images = desktop.page.locator(".bd-article img")
+    for width, source in images.evaluate_all("all => all.map(i => [i.naturalWidth, i.src])"):
+        assert width > 0, source
+
+
+def test_no_dead_widgets(desktop: Visit) -> None:
+    assert desktop.page.locator("script[type*='jupyter.widget']").count() == 0
+
+
+def test_proofs_open(desktop: Visit) -> None:
+    for proof in desktop.page.locator(PROOFS).all():
+        body = proof.locator(".sd-summary-content")
+        assert not body.is_visible()
+        proof.locator("summary").click()
+        assert body.is_visible()
+
+
+def test_solutions_open(desktop: Visit) -> None:
+    for solution in desktop.page.locator(SOLUTIONS).all():
+        body = solution.locator("section").first
+        assert not body.is_visible()
+        solution.locator(".admonition-title").first.click()
+        body.wait_for(state="visible", timeout=2000)
+
+
+def test_nothing_wider_than_a_phone(phone: Visit) -> None:
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
+    phone.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(browser: Browser, book: Path, chapter: Path, scheme: str) -> None:
+    opened = visit(browser, chapter, book, 1280, scheme)
+    results = Axe().run(opened.page)
+    opened.page.context.close()
+    grave = [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in results.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+    assert not grave, "\n".join(grave)
+
+
+# Last: it has seen all that the tests before it did to the two pages.
+def test_no_errors_and_no_requests(desktop: Visit, phone: Visit) -> None:
+    assert not desktop.problems + phone.problems
