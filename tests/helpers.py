@@ -46,14 +46,16 @@ def random_mixture(
 
 
 @st.composite
-def mixtures(draw, dim: int | None = None, most_components: int = 5) -> pc.GaussianMixture:
+def mixtures(
+    draw, dim: int | None = None, most_components: int = 5, scales=(1.0, 0.01, 30.0)
+) -> pc.GaussianMixture:
     """Random mixtures in up to 6 dimensions (or in `dim`), of every kind and several scales."""
     return random_mixture(
         seeded(draw(st.integers(0, 2**32 - 1))),
         components=draw(st.integers(1, most_components)),
         dim=draw(st.integers(1, 6)) if dim is None else dim,
         kind=draw(st.sampled_from(KINDS)),
-        scale=draw(st.sampled_from([1.0, 0.01, 30.0])),
+        scale=draw(st.sampled_from(scales)),
     )
 
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from projcomp import sphinxext
 
 FRONT_MATTER = """---
@@ -128,6 +127,20 @@ def test_page_is_complete_without_a_network(book: Book) -> None:
     assert (mathjax / "tex-chtml.js").exists()
     assert list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))
     assert sum(f.stat().st_size for f in mathjax.rglob("*") if f.is_file()) < 12e6
+
+
+def test_new_key_executes_again(book: Book) -> None:
+    page = cell("import uuid\nprint('drawn', uuid.uuid4())")
+
+    def drawn() -> str:
+        status, said = book.build(page)
+        assert status == 0, said
+        return book.html.split("drawn ")[-1][:36]
+
+    first = drawn()
+    assert drawn() == first
+    (book.source / "requirements.txt").write_text("numpy==2.0", encoding="utf-8")
+    assert drawn() != first
 
 
 def test_failed_cell_is_named(book: Book) -> None:

@@ -52,7 +52,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def prepare_kernels() -> None:
-    """Set what the chapters' kernels inherit: still labs, no progress bars, pictures in the page."""
+    """Set what the chapters' kernels inherit: still labs, no bars, pictures in the page."""
     os.environ.update(PROJCOMP_STATIC="1", TQDM_DISABLE="1", PYTHONHASHSEED="0")
     os.environ.pop("MPLBACKEND", None)
 
