@@ -15,7 +15,7 @@ book: install  ## execute every chapter and build the pages, warnings as errors
 	@$(BIN)/python tools/build.py
 
 test: lint book  ## everything: build the book, check the style, run all tests
-	@MPLBACKEND=agg TQDM_DISABLE=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest
+	@MPLBACKEND=agg TQDM_DISABLE=1 PYTHONHASHSEED=0 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 
 lint: install  ## check style and formatting
 	@$(BIN)/ruff check .

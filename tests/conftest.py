@@ -10,6 +10,9 @@ settings.register_profile(
 )
 settings.load_profile("projcomp")
 
+# The tests are many small operations, on which a second thread mostly waits for the first.
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def generator() -> torch.Generator:

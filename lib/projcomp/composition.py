@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from projcomp.densities.blocks import density_list
 from projcomp.densities.mixtures import powers_of
 
 _MOST_COMPONENTS = 100_000
+_MOST_ENTRIES = 1 << 25
 
 
 class Composition(Density):
@@ -101,20 +103,22 @@ class Composition(Density):
                 continue
             if not isinstance(density, GaussianMixture):
                 return None
-            noised = density.noised(sigma)
-            covariances = noised.covariances[noised.weights > 0]
-            precisions = torch.unique(torch.linalg.inv(covariances), dim=0)
+            precisions = density.precisions(sigma)
+            if len(precisions) > 1:
+                precisions = torch.unique(precisions[density.weights > 0], dim=0)
             if exponent < 0 and len(precisions) > 1:
                 return None
             choices.append(exponent * precisions)
         if not choices:
             return False
-        if math.prod(len(choice) for choice in choices) > _MOST_COMPONENTS:
+        count = math.prod(len(choice) for choice in choices)
+        if count > _MOST_COMPONENTS or count * self.dim**2 > _MOST_ENTRIES:
             return None
         totals = choices[0]
         for choice in choices[1:]:
             totals = (totals[:, None] + choice).reshape(-1, self.dim, self.dim)
-        return not bool(torch.linalg.cholesky_ex(totals).info.any())
+        # By NumPy: many tiny matrices at every level of a run, which torch spreads over threads.
+        return bool((np.linalg.eigvalsh(totals.cpu().numpy()) > 0).all())
 
     def exact(self, sigma=0.0) -> GaussianMixture:
         """C[p^sigma], normalised, as a Gaussian mixture: one component for each choice of one
@@ -209,7 +213,7 @@ def _product_of_powers(terms, dim: int) -> GaussianMixture:
     precisions = like.new_zeros(1, dim, dim)
     linear = like.new_zeros(1, dim)  # precision times mean
     for density, exponent in terms:
-        precision = torch.linalg.inv(density.covariances)
+        precision = density.precisions()
         shift = torch.einsum("kij,kj->ki", precision, density.means)
         constant = density.weights.log() + 0.5 * (
             torch.logdet(precision) - (density.means * shift).sum(-1)

@@ -90,20 +90,18 @@ def histogram_tv(x, y, grid: Grid) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A distance with its standard error, beside the noise floor of exact samples with its own."""
+    """A distance with its standard error, beside the noise floor of exact samples with its own.
+
+    `excess` is the mean of distance minus floor over the batches, in its own standard errors.
+    """
 
     value: float
     error: float
     floor: float
     floor_error: float
+    excess: float
     batch: int
     batches: int
-
-    @property
-    def excess(self) -> float:
-        """How many standard errors the distance lies above the floor."""
-        gap, error = self.value - self.floor, math.hypot(self.error, self.floor_error)
-        return gap / error if error else math.copysign(math.inf, gap) if gap else 0.0
 
     def __str__(self):
         return (
@@ -148,7 +146,9 @@ def compare(
         again = target.sample(size, sigma, generator).cpu()
         values.append(distance(batch, reference))
         floors.append(distance(again, reference))
-    return Comparison(*mean_and_error(values), *mean_and_error(floors), size, batches)
+    gap, gap_error = mean_and_error([v - f for v, f in zip(values, floors, strict=True)])
+    excess = gap / gap_error if gap_error > 0 else math.copysign(math.inf, gap) if gap else 0.0
+    return Comparison(*mean_and_error(values), *mean_and_error(floors), excess, size, batches)
 
 
 def mean_and_error(values) -> tuple[float, float]:
@@ -169,7 +169,8 @@ def proportion(hits: int, trials: int, z: float = 1.96) -> tuple[float, float, f
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
     half /= 1 + z * z / trials
-    return share, max(centre - half, 0.0), min(centre + half, 1.0)
+    # Where the share is 0 or 1 an end meets it, up to rounding.
+    return share, max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
 
 
 def _pair(x, y) -> tuple[Tensor, Tensor]:

@@ -78,13 +78,13 @@ def _with_column(x, sigma) -> tuple[Tensor, Tensor]:
 def to_variance_preserving(x, sigma) -> Tensor:
     """x_VP = sqrt(alpha_bar) x_sigma = x_sigma / sqrt(1 + sigma**2); x is (..., n)."""
     x, sigma = _with_column(x, sigma)
-    return x / torch.sqrt(1.0 + sigma ** 2)
+    return x / torch.sqrt(1.0 + sigma**2)
 
 
 def from_variance_preserving(x, sigma) -> Tensor:
     """x_sigma = x_VP sqrt(1 + sigma**2); x is (..., n)."""
     x, sigma = _with_column(x, sigma)
-    return x * torch.sqrt(1.0 + sigma ** 2)
+    return x * torch.sqrt(1.0 + sigma**2)
 
 
 def to_flow(x, sigma) -> Tensor:

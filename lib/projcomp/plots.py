@@ -110,7 +110,14 @@ def contours(
     levels = sorted({float(ordered[int((held < share).sum())]) for share in shares})
     x, y = (axis.numpy() for axis in grid.axes)
     ax.contour(
-        x, y, masses.T.numpy(), levels=levels, colors=[colour], linestyles=[line], linewidths=1.5, zorder=2
+        x,
+        y,
+        masses.T.numpy(),
+        levels=levels,
+        colors=[colour],
+        linestyles=[line],
+        linewidths=1.5,
+        zorder=2,
     )
 
 

@@ -33,6 +33,7 @@ MATHJAX_FILES = (
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CACHES = 2
 UNFINISHED = ".unfinished"
+REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -42,9 +43,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", load_mathjax_locally)
     app.connect("builder-inited", add_assets)
     app.connect("doctree-read", check_outputs)
+    app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", mend_bibliography)
     app.connect("build-finished", name_failed_cell)
-    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", copy_assets)
     app.connect("build-finished", note_finished_build, priority=900)
     app.add_css_file("book.css", priority=900)
     app.add_js_file("book.js", defer="defer")
@@ -52,8 +54,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def prepare_kernels() -> None:
-    """Set what the chapters' kernels inherit: still labs, no bars, pictures in the page."""
+    """Set what the chapters' kernels inherit: still labs, no bars, pictures in the page.
+
+    Threads that wait must sleep: on a busy machine torch's idle ones would take the cores from
+    the one that works (a chapter of 20 s then takes 60 to 150 s).
+    """
     os.environ.update(PROJCOMP_STATIC="1", TQDM_DISABLE="1", PYTHONHASHSEED="0")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.pop("MPLBACKEND", None)
 
 
@@ -155,20 +162,34 @@ def load_mathjax_locally(app: Sphinx, config: Config) -> None:
     config.mathjax_path = "mathjax/tex-chtml.js"
 
 
-def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Copy what the pages need of MathJax (9.6 MB of 31) into the built book."""
+def copy_assets(app: Sphinx, exception: Exception | None) -> None:
+    """Copy what the pages need of MathJax (9.6 MB of 31), and the book's own files.
+
+    Sphinx copies static files too, but not where no page has changed.
+    """
     if exception is not None or app.builder.format != "html":
         return
     spec = find_spec("sphinx-mathjax-offline")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("sphinx-mathjax-offline is not installed: see requirements.txt")
     source = Path(spec.origin).parent / "static" / "mathjax"
-    for pattern in MATHJAX_FILES:
-        for path in source.glob(pattern):
-            target = Path(app.outdir, "_static", "mathjax", path.relative_to(source))
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+    static = Path(app.outdir, "_static")
+    for path in (path for pattern in MATHJAX_FILES for path in source.glob(pattern)):
+        target = static / "mathjax" / path.relative_to(source)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    for path in ASSETS.iterdir():
+        shutil.copyfile(path, static / path.name)
+
+
+# Slips of other extensions
+
+
+def drop_repeated_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Every proof, exercise and solution of a page comes with the same ids as the one before."""
+    for node in doctree.findall(nodes.Element):
+        node["ids"] = [name for name in node["ids"] if name not in REPEATED_IDS]
 
 
 def mend_bibliography(

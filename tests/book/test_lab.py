@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -46,6 +47,10 @@ def lab(root: Path, tmp_path: Path) -> Iterator[str]:
     work = tmp_path / "work"
     shutil.copytree(root / "chapters", work / "chapters")
     shutil.copy(root / "jupytext.toml", work)
+    notebooks = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
+    notebooks.mkdir(parents=True)
+    every_cell = json.dumps({"windowingMode": "none"})
+    (notebooks / "tracker.jupyterlab-settings").write_text(every_cell, encoding="utf-8")
     user = {name: str(tmp_path / name) for name in ("config", "data", "runtime", "settings")}
     env = {
         **os.environ,
@@ -99,13 +104,12 @@ def test_double_click_opens_a_notebook_that_runs(lab: str, browser: Browser) -> 
 
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(notebook.locator(".jp-CodeCell").first).to_be_visible(timeout=OPEN_MS)
-    expect(notebook.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")).to_be_attached(
-        timeout=OPEN_MS
-    )
-    notebook.locator(".jp-CodeCell .jp-InputPrompt").first.click()
+    idle = notebook.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    expect(idle).to_be_attached(timeout=OPEN_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
-    first = notebook.locator(".jp-CodeCell .jp-InputPrompt").first
-    expect(first).to_have_text("[1]:", timeout=RUN_MS)
+    cells = notebook.locator(".jp-CodeCell")
+    expect(cells.first.locator(".jp-InputPrompt")).to_have_text("[1]:", timeout=RUN_MS)
+    expect(cells.nth(1).locator(".jp-OutputArea-output img").first).to_be_visible(timeout=RUN_MS)
     context.close()

@@ -108,6 +108,12 @@ def test_gradient_by_sigma_solves_the_heat_equation(generator):
         close(slope, 0.5 * (hessian.trace() + score @ score), 1e-10)
 
 
+@given(mixtures(), noise_levels())
+def test_precisions_are_the_inverses(p, sigma):
+    eye = torch.eye(p.dim, dtype=torch.float64).expand_as(p.covariances)
+    close(p.precisions(sigma) @ p.noised(sigma).covariances, eye, 0.0, 1e-9)
+
+
 # -- far from the modes, and other extremes, against 60 digits ---------------------------------
 
 W = [0.3, 0.7 - 1e-300, 1e-300]

@@ -13,10 +13,10 @@
   const article = document.querySelector(".bd-article");
   if (article) new ResizeObserver(makeReachable).observe(article);
 
-  // On paper nothing can be opened: print what is collapsed, and collapse it again.
+  // On paper nothing can be opened: print the collapsed proofs, and collapse them again.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll("details.sd-dropdown:not([open])")];
     for (const details of opened) details.open = true;
   });
   addEventListener("afterprint", () => {

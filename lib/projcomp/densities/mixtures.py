@@ -58,9 +58,12 @@ class GaussianMixture(Density):
     @property
     def covariances(self) -> Tensor:
         """(K, n, n), at sigma = 0."""
-        if self._rotation is None:
-            return torch.diag_embed(self._variances)
-        return self._rotation.mT @ (self._variances[..., None] * self._rotation)
+        return self._rotated_back(self._variances)
+
+    def precisions(self, sigma: float = 0.0) -> Tensor:
+        """(K, n, n), the inverses of the covariances of p^sigma."""
+        variance = _check.one_level("sigma", sigma) ** 2
+        return self._rotated_back(1.0 / (self._variances + variance))
 
     @property
     def mean(self) -> Tensor:
@@ -93,6 +96,12 @@ class GaussianMixture(Density):
     def __repr__(self):
         kind = "diagonal" if self._rotation is None else "full"
         return f"GaussianMixture(components={self.components}, dim={self.dim}, {kind})"
+
+    def _rotated_back(self, diagonals: Tensor) -> Tensor:
+        """R^T diag(d) R for each component's rotation R and diagonal d; diagonals: (K, n)."""
+        if self._rotation is None:
+            return torch.diag_embed(diagonals)
+        return self._rotation.mT @ (diagonals[..., None] * self._rotation)
 
     # -- the surface of a Density -------------------------------------------------------------
 

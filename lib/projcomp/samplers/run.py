@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -70,5 +71,6 @@ def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> None:
 
 def progress_bar(items: Iterable, label: str, show: bool | None):
     """`items` with a bar: shown after 2 s unless TQDM_DISABLE is set (None), at once, or never."""
-    forced = {} if show is None else {"disable": not show}
-    return tqdm(items, desc=label, delay=0 if show else 2, leave=False, **forced)
+    if show is None and os.environ.get("TQDM_DISABLE"):  # which tqdm's notebook bar overlooks
+        show = False
+    return tqdm(items, desc=label, delay=0 if show else 2, leave=False, disable=show is False)
