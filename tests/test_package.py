@@ -4,7 +4,7 @@ import sys
 import projcomp as pc
 import pytest
 
-NAMES = [name for name in pc.__all__ if name not in ("plots", "labs")]
+NAMES = [name for name in pc.__all__ if name not in ("plots",)]
 
 
 def python(code: str) -> str:

@@ -26,8 +26,9 @@ _HOME = {
     "Grid": "grid",
     "reverse_diffusion": "samplers",
     "Run": "samplers",
+    "Explorer": "widgets",
 }
-_MODULES = ("densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "labs")
+_MODULES = ("densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "widgets")
 
 __all__ = [*_HOME, *_MODULES]
 __version__ = "0.1.0"

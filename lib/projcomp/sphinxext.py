@@ -21,6 +21,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from projcomp.widgets import bundle
+
 logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parent
@@ -30,6 +32,7 @@ MATHJAX_FILES = (
     "input/tex/extensions/*.js",
     "output/chtml/fonts/woff-v2/*.woff",
 )
+FIGURES = "figures.js"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CACHES = 2
 UNFINISHED = ".unfinished"
@@ -45,6 +48,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", check_outputs)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", mend_bibliography)
+    app.connect("html-page-context", load_figures)
     app.connect("build-finished", name_failed_cell)
     app.connect("build-finished", copy_assets)
     app.connect("build-finished", note_finished_build, priority=900)
@@ -54,7 +58,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def prepare_kernels() -> None:
-    """Set what the chapters' kernels inherit: still labs, no bars, pictures in the page.
+    """Set what the chapters' kernels inherit: no bars, pictures in the page.
 
     Threads that wait must sleep: on a busy machine torch's idle ones would take the cores from
     the one that works (a chapter of 20 s then takes 60 to 150 s).
@@ -181,6 +185,15 @@ def copy_assets(app: Sphinx, exception: Exception | None) -> None:
             shutil.copyfile(path, target)
     for path in ASSETS.iterdir():
         shutil.copyfile(path, static / path.name)
+    (static / FIGURES).write_text(bundle.page_script(), encoding="utf-8")
+
+
+def load_figures(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """The script of the live figures, on the pages that have any."""
+    if 'class="pc-figure"' in context.get("body", ""):
+        app.add_js_file(FIGURES, defer="defer")
 
 
 # Slips of other extensions

@@ -1,0 +1,14 @@
+"""Live figures: one module for JupyterLab and for the static page."""
+
+from importlib import import_module
+
+_HOME = {"Explorer": "explorer", "CONTROLS": "explorer", "PRESETS": "presets", "Preset": "presets"}
+
+__all__ = ["CONTROLS", "PRESETS", "Explorer", "Preset"]
+
+
+def __getattr__(name: str):
+    # On first use only: the book's build needs the bundle, and not torch.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

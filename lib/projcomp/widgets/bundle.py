@@ -1,0 +1,71 @@
+"""One ES module and one style sheet out of the parts, with nothing but text joined together."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "js"
+ENTRY = "explorer.mjs"
+
+_IMPORT = re.compile(r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M)
+_EXPORT = re.compile(r"^export (?=(async )?(function|class|const) (?P<name>\w+))", re.M)
+
+
+@cache
+def module() -> str:
+    """The widget's module: every part in a function of its own, in order of dependence."""
+    order: list[str] = []
+
+    def visit(file: str) -> None:
+        if file in order:
+            return
+        for match in _IMPORT.finditer(_read(file)):
+            visit(match["file"])
+        order.append(file)
+
+    visit(ENTRY)
+    pieces = [_wrapped(file) for file in order]
+    return "\n".join([*pieces, f"export default {_variable(ENTRY)}.default;\n"])
+
+
+@cache
+def style() -> str:
+    """The widget's style sheet."""
+    return _read("explorer.css")
+
+
+def _wrapped(file: str) -> str:
+    text = _read(file)
+    exported = re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", text, re.M)
+    default = re.search(r"^export default (.+);$", text, re.M)
+
+    def imported(match: re.Match) -> str:
+        source = _variable(match["file"])
+        if match["space"]:
+            return f"const {match['space']} = {source};\n"
+        return f"const {{{match['names']}}} = {source};\n"
+
+    body = _IMPORT.sub(imported, text)
+    body = re.sub(r"^export default .+;\n", "", body, flags=re.M)
+    body = _EXPORT.sub("", body)
+    fields = exported + ([f"default: {default[1]}"] if default else [])
+    return f"const {_variable(file)} = (() => {{\n{body}return {{ {', '.join(fields)} }};\n}})();"
+
+
+def _variable(file: str) -> str:
+    return "_" + Path(file).stem
+
+
+def _read(file: str) -> str:
+    return (FOLDER / file).read_text(encoding="utf-8")
+
+
+@cache
+def page_script() -> str:
+    """A classic script for a static page: the module and style as text, and what mounts them."""
+    # Escaped, so that the text may stand inside a page's script element too.
+    texts = json.dumps({"esm": module(), "css": style()}).replace("<", "\\u003c")
+    return f"const PROJCOMP_WIDGET = {texts};\n{_read('page.js')}"

@@ -1,0 +1,243 @@
+"""The Explorer: a figure of the plane that is alive in JupyterLab and on the book's static pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import anywidget
+import numpy as np
+import traitlets
+
+from projcomp import _check
+from projcomp.composition import Composition, bayes, compose, simple_product
+from projcomp.densities import Density
+from projcomp.densities.blocks import density_list
+from projcomp.widgets import bundle
+from projcomp.widgets.presets import PRESETS
+from projcomp.widgets.spec import MOST_CONCEPTS, from_spec, to_spec
+from projcomp.widgets.still import still_picture
+
+CONTROLS = (
+    "sigma", "play", "presets", "operator", "weights", "layers", "sampler", "edit", "readout",
+    "curve", "share",
+)  # fmt: skip
+LAYERS = ("parts", "composition", "interaction", "score", "samples", "truth", "shadows")
+OPERATORS = ("composition", "product", "bayes")
+METHODS = ("heun", "euler", "sde")
+
+
+FIXED = ("controls", "preset", "presets", "view", "name", "summary", "sigma_min")
+STATE = (
+    "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min",
+    "sigma_max", "steps", "method", "particles", "seed", "show", "controls", "box", "directions",
+    "preset", "presets", "view", "name", "summary",
+)  # fmt: skip
+
+
+class Explorer(anywidget.AnyWidget):
+    """A live figure of a composition in the plane.
+
+    In JupyterLab every control is a trait that can be set and observed from Python; on a static
+    page the same module runs alone.
+
+    Args:
+        background: a Gaussian mixture on R^2 (R^1 for the line), or None for a flat background.
+        concepts: one to four such mixtures.
+        weights: one real number for each concept; ones if None.
+        unconditional: the mixture that the Bayes operator divides by; the average of the concepts
+            if None.
+        operator: "composition", "product" or "bayes".
+        view: "plane", or "line" for densities on R^1, with the balance of their precisions.
+        controls: which of `CONTROLS` are offered; all but "presets" if None.
+        show: which of `LAYERS` are drawn at first.
+        sigma: the opening noise level. sigma_max: the level that sampling starts from.
+        box: (left, bottom, right, top) of the plane; fitted to the densities if None.
+        directions: one vector for each shadow; the coordinate axes if None.
+        method, steps, particles, seed: of the sampler.
+        name: the figure's name in links; letters, digits, "-".
+        alt: what the figure shows, in words, for a reader who does not see it.
+
+    Raises ValueError for densities that cannot be drawn, and for unknown controls, layers,
+    operators or methods.
+    """
+
+    _esm = bundle.module()
+    _css = bundle.style()
+
+    background = traitlets.Dict(allow_none=True).tag(sync=True)
+    concepts = traitlets.List().tag(sync=True)
+    unconditional = traitlets.Dict(allow_none=True).tag(sync=True)
+    weights = traitlets.List(traitlets.Float()).tag(sync=True)
+    operator = traitlets.Enum(OPERATORS).tag(sync=True)
+    sigma = traitlets.Float().tag(sync=True)
+    sigma_min = traitlets.Float(0.002).tag(sync=True)
+    sigma_max = traitlets.Float(100.0).tag(sync=True)
+    steps = traitlets.Int().tag(sync=True)
+    method = traitlets.Enum(METHODS).tag(sync=True)
+    particles = traitlets.Int().tag(sync=True)
+    seed = traitlets.Int().tag(sync=True)
+    show = traitlets.List(traitlets.Enum(LAYERS)).tag(sync=True)
+    controls = traitlets.List(traitlets.Enum(CONTROLS)).tag(sync=True)
+    box = traitlets.List(traitlets.Float()).tag(sync=True)
+    directions = traitlets.List().tag(sync=True)
+    preset = traitlets.Unicode("").tag(sync=True)
+    presets = traitlets.Dict().tag(sync=True)
+    view = traitlets.Unicode("plane").tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+    readout = traitlets.Dict().tag(sync=True)
+    _samples = traitlets.Bytes(b"").tag(sync=True)
+
+    def __init__(
+        self,
+        background: Density | None,
+        concepts: Sequence[Density],
+        *,
+        weights=None,
+        unconditional: Density | None = None,
+        operator: str = "composition",
+        view: str = "plane",
+        controls: Sequence[str] | None = None,
+        show: Sequence[str] = ("parts", "composition"),
+        sigma: float = 0.0,
+        sigma_max: float = 100.0,
+        box: Sequence[float] | None = None,
+        directions=None,
+        method: str = "heun",
+        steps: int = 60,
+        particles: int = 500,
+        seed: int = 0,
+        name: str = "explorer",
+        alt: str = "A composition of distributions in the plane.",
+    ):
+        concepts = density_list("concepts", concepts)
+        if len(concepts) > MOST_CONCEPTS:
+            raise ValueError(f"concepts must be at most {MOST_CONCEPTS}, got {len(concepts)}")
+        dim = {"plane": 2, "line": 1}[_check.choice("view", view, ("plane", "line"))]
+        specs = [to_spec(f"concepts[{i}]", concept, dim) for i, concept in enumerate(concepts)]
+        base = to_spec("background", background, dim)
+        over = to_spec("unconditional", unconditional, dim)
+        controls = [c for c in CONTROLS if c != "presets"] if controls is None else list(controls)
+        for control in controls:
+            _check.choice("controls", control, CONTROLS)
+        for layer in show:
+            _check.choice("show", layer, LAYERS)
+        _check.choice("operator", operator, OPERATORS)
+        _check.choice("method", method, METHODS)
+        shares = [1.0] * len(specs) if weights is None else _check.real("weights", weights).tolist()
+        if len(shares) != len(specs):
+            raise ValueError(f"weights must have {len(specs)} entries, got {len(shares)}")
+        box = fitted_box([*specs, base, over]) if box is None else _check.real("box", box).tolist()
+        if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
+            raise ValueError(f"box must be (left, bottom, right, top), got {box}")
+        directions = [[1.0, 0.0], [0.0, 1.0]] if directions is None else directions
+        directions = [_unit(d) for d in _check.real("directions", directions).tolist()]
+        super().__init__(
+            background=base,
+            concepts=specs,
+            unconditional=over,
+            weights=shares,
+            operator=operator,
+            controls=controls,
+            show=list(show),
+            view=view,
+            sigma=float(_check.level("sigma", sigma)),
+            sigma_max=float(_check.level("sigma_max", sigma_max, positive=True)),
+            box=box,
+            directions=directions,
+            method=method,
+            steps=_check.count("steps", steps, 2),
+            particles=_check.count("particles", particles),
+            seed=_check.count("seed", seed, 0),
+            name=name,
+            summary=alt,
+            presets=_preset_states() if "presets" in controls else {},
+        )
+
+    @classmethod
+    def from_preset(cls, preset: str, **options) -> Explorer:
+        """The Explorer in the state of a preset; `options` override its arguments."""
+        _check.choice("preset", preset, tuple(PRESETS))
+        chosen = PRESETS[preset]()
+        return cls(chosen.background, chosen.concepts, **{**chosen.options, **options})
+
+    @property
+    def composition(self) -> Composition:
+        """The composition that the figure shows now, as a Density of the library."""
+        dim = 1 if self.view == "line" else 2
+        concepts = [from_spec(spec, dim) for spec in self.concepts]
+        if self.operator == "product":
+            return simple_product(concepts, self.weights)
+        if self.operator == "bayes":
+            over = self.unconditional or _average(self.concepts)
+            return bayes(from_spec(over, dim), concepts, self.weights)
+        return compose(from_spec(self.background, dim), concepts, self.weights)
+
+    @property
+    def samples(self) -> np.ndarray:
+        """(particles, dim) float64: the samples that the figure last computed; empty before."""
+        dim = 1 if self.view == "line" else 2
+        return np.frombuffer(self._samples, dtype=np.float64).reshape(-1, dim)
+
+    def state(self) -> dict:
+        """Everything that the figure is made of, as plain values."""
+        return {key: getattr(self, key) for key in STATE}
+
+    def _repr_mimebundle_(self, **keywords):
+        bundle_ = super()._repr_mimebundle_(**keywords)
+        data, *rest = bundle_ if isinstance(bundle_, tuple) else (bundle_,)
+        picture = still_picture(self.composition, self.box, self.sigma)
+        state = json.dumps(self.state()).replace("<", "\\u003c")
+        html = (
+            '<div class="pc-figure">'
+            f'<script type="application/json">{state}</script>'
+            f'<img class="pc-still" alt="{_escaped(self.summary)}" '
+            f'src="data:image/png;base64,{picture}">'
+            "</div>"
+        )
+        data = {**(data or {}), "text/html": html}
+        return (data, *rest) if rest else data
+
+
+def _preset_states() -> dict[str, dict]:
+    states = {}
+    for name, make in PRESETS.items():
+        preset = make()
+        state = Explorer.from_preset(name, controls=[]).state()
+        kept = {key: state[key] for key in STATE if key not in FIXED}
+        states[name] = {"title": preset.title, "notice": preset.notice, **kept}
+    return states
+
+
+def fitted_box(specs) -> list[float]:
+    """A square that holds every component out to three standard deviations."""
+    spots = [
+        (m[axis], c[axis][axis] ** 0.5)
+        for spec in specs
+        if spec
+        for m, c in zip(spec["means"], spec["covariances"], strict=True)
+        for axis in range(len(m))
+    ]
+    low = min(m - 3 * s for m, s in spots)
+    high = max(m + 3 * s for m, s in spots)
+    return [low, low, high, high]
+
+
+def _average(specs) -> dict:
+    return {
+        "weights": [w / len(specs) for spec in specs for w in spec["weights"]],
+        "means": [m for spec in specs for m in spec["means"]],
+        "covariances": [c for spec in specs for c in spec["covariances"]],
+    }
+
+
+def _unit(vector: Sequence[float]) -> list[float]:
+    length = sum(x * x for x in vector) ** 0.5
+    if len(vector) != 2 or length == 0:
+        raise ValueError(f"directions must be nonzero vectors of the plane, got {vector}")
+    return [x / length for x in vector]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,0 +1,286 @@
+// Drawing on canvases: heat, contours, arrows, particles, shadows, curves. No state of its own.
+
+import { contour, levelOf } from "./field.mjs";
+
+/** The figure's colours, from its style sheet: light or dark, with a style of line for each role. */
+export function palette(root) {
+  const style = getComputedStyle(root);
+  const read = (name) => style.getPropertyValue(name).trim();
+  return {
+    paper: read("--pc-paper"),
+    ink: read("--pc-ink"),
+    faint: read("--pc-faint"),
+    background: read("--pc-background"),
+    composed: read("--pc-composed"),
+    concepts: [1, 2, 3, 4].map((i) => read(`--pc-concept-${i}`)),
+  };
+}
+
+export const DASHES = { background: [2, 3], truth: [6, 3], concepts: [[], [8, 3], [2, 2], [8, 3, 2, 3]] };
+
+/** A canvas sized to its box in device pixels; drawing then happens in CSS pixels. */
+export function prepare(canvas) {
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height };
+}
+
+/** Maps box coordinates to pixels of a width x height picture, and back. */
+export class Frame {
+  constructor([left, bottom, right, top], width, height) {
+    Object.assign(this, { left, bottom, right, top, width, height });
+    this.sx = width / (right - left);
+    this.sy = height / (top - bottom);
+  }
+  x(value) {
+    return (value - this.left) * this.sx;
+  }
+  y(value) {
+    return (this.top - value) * this.sy;
+  }
+  back(px, py) {
+    return [this.left + px / this.sx, this.top - py / this.sy];
+  }
+}
+
+const stamp = () => document.createElement("canvas");
+
+/** A field's masses as shades from the paper to one colour. */
+export function heat(context, frame, field, masses, paper, colour) {
+  const peak = masses.reduce((a, b) => Math.max(a, b), 0) || 1;
+  shade(context, frame, field, (k) => [masses[k] / peak, colour], paper);
+}
+
+/** A signed field in two colours, either side of zero. */
+export function signed(context, frame, field, values, paper, minus, plus) {
+  const sizes = Float64Array.from(values, Math.abs).sort();
+  const scale = sizes[Math.floor(0.95 * (sizes.length - 1))] || 1;
+  shade(
+    context, frame, field,
+    (k) => [Math.min(1, Math.abs(values[k]) / scale), values[k] < 0 ? minus : plus],
+    paper,
+  );
+}
+
+function shade(context, frame, field, at, paper) {
+  const { cells } = field;
+  const small = (field.stamp ??= Object.assign(stamp(), { width: cells, height: cells }));
+  const pen = small.getContext("2d");
+  const image = pen.createImageData(cells, cells);
+  const base = rgb(paper);
+  const tables = new Map();
+  for (let j = 0, k = 0; j < cells; j++) {
+    for (let i = 0; i < cells; i++, k++) {
+      const [share, colour] = at(k);
+      if (!tables.has(colour)) tables.set(colour, ramp(base, rgb(colour)));
+      const table = tables.get(colour);
+      const t = 3 * Math.round(255 * share);
+      const p = 4 * ((cells - 1 - j) * cells + i);
+      image.data[p] = table[t];
+      image.data[p + 1] = table[t + 1];
+      image.data[p + 2] = table[t + 2];
+      image.data[p + 3] = 255;
+    }
+  }
+  pen.putImageData(image, 0, 0);
+  const [left, bottom, right, top] = field.box;
+  context.imageSmoothingEnabled = true;
+  context.drawImage(
+    small, frame.x(left), frame.y(top), frame.x(right) - frame.x(left), frame.y(bottom) - frame.y(top),
+  );
+}
+
+function ramp(from, to) {
+  const table = new Uint8ClampedArray(768);
+  for (let s = 0; s < 256; s++) {
+    const share = 0.88 * (s / 255);
+    for (let c = 0; c < 3; c++) table[3 * s + c] = from[c] + share * (to[c] - from[c]);
+  }
+  return table;
+}
+
+function rgb(colour) {
+  const hex = colour.replace("#", "");
+  return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
+}
+
+/** Outlines of the regions that hold the given shares of the mass. */
+export function outlines(context, frame, field, masses, colour, dash, shares = [0.5, 0.9], width = 1.6) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.setLineDash(dash);
+  for (const share of shares) {
+    const lines = contour(field, masses, levelOf(masses, share));
+    context.beginPath();
+    for (const line of joined(lines)) {
+      context.moveTo(frame.x(line[0]), frame.y(line[1]));
+      for (let s = 2; s < line.length; s += 2) context.lineTo(frame.x(line[s]), frame.y(line[s + 1]));
+    }
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
+
+/** Loose segments joined end to end, so that dashes run along the whole line. */
+function joined(segments) {
+  const key = (x, y) => `${x.toFixed(9)},${y.toFixed(9)}`;
+  const ends = new Map();
+  const count = segments.length / 4;
+  for (let s = 0; s < count; s++) {
+    for (const e of [0, 2]) {
+      const k = key(segments[4 * s + e], segments[4 * s + e + 1]);
+      if (!ends.has(k)) ends.set(k, []);
+      ends.get(k).push(s);
+    }
+  }
+  const used = new Uint8Array(count);
+  const lines = [];
+  for (let s = 0; s < count; s++) {
+    if (used[s]) continue;
+    used[s] = 1;
+    const line = Array.from(segments.slice(4 * s, 4 * s + 4));
+    for (const atEnd of [true, false]) {
+      for (;;) {
+        const [x, y] = atEnd ? line.slice(-2) : line.slice(0, 2);
+        const next = ends.get(key(x, y))?.find((c) => !used[c]);
+        if (next === undefined) break;
+        used[next] = 1;
+        const [a, b, c, d] = segments.slice(4 * next, 4 * next + 4);
+        const far = key(a, b) === key(x, y) ? [c, d] : [a, b];
+        if (atEnd) line.push(...far);
+        else line.unshift(...far);
+      }
+    }
+    lines.push(line);
+  }
+  return lines;
+}
+
+/** sigma * score as arrows on a coarse lattice. */
+export function arrows(context, frame, at, sigma, colour, spacing = 34) {
+  const [wide, high] = [Math.round(frame.width / spacing), Math.round(frame.height / spacing)];
+  context.strokeStyle = colour;
+  context.lineWidth = 1.1;
+  context.beginPath();
+  for (let j = 0; j < high; j++) {
+    for (let i = 0; i < wide; i++) {
+      const px = ((i + 0.5) * frame.width) / wide;
+      const py = ((j + 0.5) * frame.height) / high;
+      at.evaluate(...frame.back(px, py));
+      const u = sigma * at.s0;
+      const v = -sigma * at.s1;
+      const size = Math.hypot(u, v);
+      if (!(size > 1e-9)) continue;
+      const length = (0.42 * spacing * 2 * size) / (1 + size) / size;
+      const ex = px + length * u;
+      const ey = py + length * v;
+      const angle = Math.atan2(v, u);
+      context.moveTo(px, py);
+      context.lineTo(ex, ey);
+      for (const turn of [2.6, -2.6]) {
+        context.moveTo(ex, ey);
+        context.lineTo(ex + 4.5 * Math.cos(angle + turn), ey + 4.5 * Math.sin(angle + turn));
+      }
+    }
+  }
+  context.stroke();
+}
+
+export function dots(context, frame, points, colour, radius = 1.5) {
+  context.fillStyle = colour;
+  context.globalAlpha = 0.6;
+  for (let i = 0; i < points.length; i += 2) {
+    const px = frame.x(points[i]);
+    const py = frame.y(points[i + 1]);
+    if (px < -2 || py < -2 || px > frame.width + 2 || py > frame.height + 2) continue;
+    context.fillRect(px - radius, py - radius, 2 * radius, 2 * radius);
+  }
+  context.globalAlpha = 1;
+}
+
+/** The way of one particle through the kept states up to the present one. */
+export function track(context, frame, states, index, end, colour, width = 1) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.beginPath();
+  for (let s = 0; s <= end; s++) {
+    const px = frame.x(states[s][2 * index]);
+    const py = frame.y(states[s][2 * index + 1]);
+    if (s === 0) context.moveTo(px, py);
+    else context.lineTo(px, py);
+  }
+  context.stroke();
+}
+
+/** Curves over one axis, drawn upwards from the strip's foot: [{values, colour, dash, fill}]. */
+export function strip({ context, width, height }, curves, upright = true) {
+  const peak = Math.max(...curves.map((c) => Math.max(...c.values)), 1e-12);
+  for (const { values, colour, dash, fill } of curves) {
+    const at = (i) => {
+      const along = (i + 0.5) / values.length;
+      const rise = (0.94 * values[i]) / peak;
+      return upright ? [along * width, height - rise * height] : [rise * width, (1 - along) * height];
+    };
+    context.beginPath();
+    values.forEach((_, i) => (i ? context.lineTo(...at(i)) : context.moveTo(...at(i))));
+    context.strokeStyle = colour;
+    context.lineWidth = 1.8;
+    context.setLineDash(dash);
+    context.stroke();
+    context.setLineDash([]);
+    if (fill) {
+      context.lineTo(...(upright ? [width, height] : [0, 0]));
+      context.lineTo(...(upright ? [0, height] : [0, height]));
+      context.fillStyle = colour;
+      context.globalAlpha = 0.14;
+      context.fill();
+      context.globalAlpha = 1;
+    }
+  }
+}
+
+/** A small chart of y in [0, top] over log sigma, with a mark at the present sigma. */
+export function chart({ context, width, height }, { xs, ys, top, now, colour, ink, faint, label }) {
+  const pad = { left: 30, right: 6, top: 8, bottom: 20 };
+  const [low, high] = [Math.log10(xs[0]), Math.log10(xs[xs.length - 1])];
+  const px = (x) => pad.left + ((Math.log10(x) - low) / (high - low)) * (width - pad.left - pad.right);
+  const py = (y) => height - pad.bottom - (y / top) * (height - pad.top - pad.bottom);
+  context.font = "11px sans-serif";
+  context.fillStyle = ink;
+  context.strokeStyle = faint;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (const y of [0, top / 2, top]) {
+    context.moveTo(pad.left, py(y));
+    context.lineTo(width - pad.right, py(y));
+    context.fillText(y.toFixed(y ? 1 : 0), 6, py(y) + 4);
+  }
+  context.stroke();
+  context.textAlign = "center";
+  for (let e = Math.ceil(low); e <= high; e++) context.fillText(String(10 ** e), px(10 ** e), height - 5);
+  context.textAlign = "right";
+  context.fillText(label, width - pad.right, pad.top + 10);
+  context.textAlign = "left";
+  context.strokeStyle = colour;
+  context.lineWidth = 2;
+  context.beginPath();
+  ys.forEach((y, i) => (i ? context.lineTo(px(xs[i]), py(y)) : context.moveTo(px(xs[i]), py(y))));
+  context.stroke();
+  if (now > 0) {
+    context.strokeStyle = ink;
+    context.setLineDash([3, 3]);
+    context.beginPath();
+    const x = Math.min(width - pad.right, Math.max(pad.left, px(now)));
+    context.moveTo(x, pad.top);
+    context.lineTo(x, height - pad.bottom);
+    context.stroke();
+    context.setLineDash([]);
+  }
+}

@@ -1,0 +1,400 @@
+// The Explorer: ties state, scene, view and controls together.
+// anywidget calls render({ model, el }) in a notebook; the book's pages call it with a model shim.
+
+import { Composition } from "./composition.mjs";
+import { button, element } from "./controls.mjs";
+import * as draw from "./draw.mjs";
+import { edited, editable, withCopy, without } from "./editing.mjs";
+import { Field, totalVariation } from "./field.mjs";
+import { Handles } from "./handles.mjs";
+import { LineView } from "./lineview.mjs";
+import { Mixture } from "./mixture.mjs";
+import { OPERATORS, Panel } from "./panel.mjs";
+import { PlaneView } from "./planeview.mjs";
+import { Player } from "./player.mjs";
+import { normals, sigmaGrid, step } from "./sampling.mjs";
+import { Scene } from "./scene.mjs";
+import { checkedState, decode, encode } from "./state.mjs";
+
+const KEYS = [
+  "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min", "sigma_max",
+  "steps", "method", "particles", "seed", "show", "box", "controls", "preset", "directions", "view",
+];
+const LINES = ["solid", "dashed", "dotted", "dashed"];
+
+/** The mathematics, for the tests that hold it against the library. */
+const math = { Composition, Field, Mixture, normals, sigmaGrid, step, totalVariation };
+
+export default { render, math };
+
+export function render({ model, el }) {
+  const figure = new Explorer(model, el);
+  return () => figure.destroy();
+}
+
+class Explorer {
+  constructor(model, el) {
+    this.model = model;
+    this.scene = new Scene();
+    this.selected = null;
+    this.chosen = 0;
+    this.abort = new AbortController();
+    this.player = new Player(this);
+    this.build(el);
+    this.home = checkedState(this.read());
+    const fromLink = this.linked();
+    this.accept(fromLink ?? this.home);
+    if (fromLink) this.push(fromLink);
+    this.heard = () => {
+      if (!this.pushing) this.guard(() => this.accept(checkedState(this.read())));
+    };
+    for (const key of KEYS) model.on(`change:${key}`, this.heard);
+    this.sizes = new ResizeObserver(() => this.redraw());
+    this.sizes.observe(this.plane);
+    this.themes = new MutationObserver(() => this.recolour());
+    for (const node of [document.documentElement, document.body]) {
+      this.themes.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light"] });
+    }
+    this.recolour();
+  }
+
+  destroy() {
+    this.dead = true;
+    clearTimeout(this.speaker);
+    this.abort.abort();
+    this.handles.destroy();
+    this.sizes.disconnect();
+    this.themes.disconnect();
+    for (const key of KEYS) this.model.off(`change:${key}`, this.heard);
+  }
+
+  build(el) {
+    const canvas = (name, label) => element("canvas", { class: name, role: "img", "aria-label": label });
+    this.root = element("div", { class: "pc-explorer", role: "group", "aria-label": this.model.get("summary") });
+    this.notices = element("div", { class: "pc-notice", role: "status", hidden: true });
+    this.plane = canvas("pc-plane", "The picture; its state is summed up in words below");
+    this.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    this.svg.setAttribute("class", "pc-handles");
+    this.svg.setAttribute("role", "group");
+    this.svg.setAttribute("aria-label", "Handles");
+    this.margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow, or precisions")];
+    const view = element("div", { class: "pc-field-of-view" }, this.plane, this.svg);
+    this.stage = element("div", { class: "pc-stage" }, this.margins[0], view, this.margins[1]);
+    this.view = this.model.get("view") === "line" ? new LineView(this.stage) : new PlaneView(this.stage);
+    this.legend = element("div", { class: "pc-legend" });
+    this.summary = element("div", { class: "pc-summary", "aria-live": "polite" });
+    this.handles = new Handles(this.svg, {
+      onEdit: (p, k, change) => this.edit(p, k, change),
+      onSelect: (p, k) => this.select(p, k),
+      onEnd: () => this.describe(),
+    });
+    this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
+    this.panel = new Panel(this, this.model);
+    const left = element("div", { class: "pc-left" }, this.stage, this.legend, this.panel.transport);
+    const body = element("div", { class: "pc-body" }, left, this.panel.node);
+    this.root.append(this.notices, body, this.summary);
+    el.replaceChildren(this.root);
+  }
+
+  // -- state --------------------------------------------------------------------------------
+
+  read() {
+    return Object.fromEntries(KEYS.map((key) => [key, this.model.get(key)]));
+  }
+
+  /** Take a whole, checked state and show it. */
+  accept(state) {
+    this.state = state;
+    this.scene.update(state);
+    this.panel.follow(state);
+    this.redraw();
+  }
+
+  /** Change part of the state from within the figure. */
+  change(part) {
+    this.guard(() => {
+      const state = checkedState({ ...this.state, ...part });
+      this.accept(state);
+      this.push(Object.fromEntries(Object.keys(part).map((key) => [key, state[key]])));
+    });
+  }
+
+  /** Hand values to the model; a notebook's kernel hears of them at most ten times a second. */
+  push(values) {
+    this.pushing = true;
+    for (const [key, value] of Object.entries(values)) this.model.set(key, value);
+    this.pushing = false;
+    this.saver ??= setTimeout(() => {
+      this.saver = null;
+      if (!this.dead) this.model.save_changes();
+    }, 100);
+  }
+
+  guard(action) {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      this.notice(`That can't be shown: ${error.message}.`, true);
+      return false;
+    }
+  }
+
+  notice(text, back = false) {
+    this.notices.replaceChildren(text);
+    if (back) this.notices.append(" ", button("Back to the start", () => this.reset()));
+    this.notices.hidden = !text;
+  }
+
+  reset() {
+    this.notice("");
+    this.player.stop();
+    this.selected = null;
+    this.accept(this.home);
+    this.push(this.home);
+  }
+
+  preset(name) {
+    this.player.stop();
+    this.selected = null;
+    this.notice("");
+    const { title, notice, ...state } = this.model.get("presets")[name] ?? this.home;
+    this.change({ ...this.home, ...state, preset: name });
+  }
+
+  // -- editing ------------------------------------------------------------------------------
+
+  parts() {
+    return editable(this.state);
+  }
+
+  select(p, k) {
+    if (this.selected?.[0] === p && this.selected?.[1] === k) return;
+    this.selected = [p, k];
+    this.panel.follow(this.state);
+    this.redraw();
+  }
+
+  edit(p, k, change) {
+    this.guard(() => {
+      const part = this.parts()[p];
+      const spec = change === "delete" ? without(part, k) : edited(part, k, change);
+      if (change === "delete") this.selected = null;
+      this.replace(part, spec);
+    });
+  }
+
+  addComponent() {
+    const [p, k] = this.selected ?? [0, 0];
+    const part = this.parts()[p];
+    if (this.guard(() => this.replace(part, withCopy(part, k)))) this.select(p, part.spec.weights.length);
+  }
+
+  replace(part, spec) {
+    this.notice("");
+    const swapped = this.state.concepts.map((c, i) => (i === part.index ? spec : c));
+    this.change(part.key === "concepts" ? { concepts: swapped } : { [part.key]: spec });
+  }
+
+  // -- playing ------------------------------------------------------------------------------
+
+  /** The player's way to set the level: no checks, and the model hears of it at the end. */
+  show(sigma) {
+    this.state = { ...this.state, sigma };
+    this.scene.update(this.state);
+    this.panel.follow(this.state);
+    if (!this.player.playing) this.push({ sigma });
+    this.redraw();
+  }
+
+  changed(playing) {
+    this.panel.playing(playing);
+    if (!playing) this.push({ sigma: this.state.sigma });
+    this.redraw();
+  }
+
+  wantSamples() {
+    if (!this.state.show.includes("samples")) this.change({ show: [...this.state.show, "samples"] });
+  }
+
+  scrub(sigma) {
+    this.player.stop();
+    this.change({ sigma });
+  }
+
+  toggle() {
+    if (this.player.playing) return this.player.stop();
+    this.wantSamples();
+    return this.player.start();
+  }
+
+  stepDown() {
+    this.player.stop();
+    this.wantSamples();
+    this.change({ sigma: this.player.next() });
+  }
+
+  restart() {
+    this.player.stop();
+    this.wantSamples();
+    this.change({ sigma: this.state.sigma_max });
+    this.player.start();
+  }
+
+  pickParticle(event) {
+    if (event.target !== this.svg || !this.scene.path || this.view instanceof LineView) return;
+    const bounds = this.svg.getBoundingClientRect();
+    const [x, y] = this.frame.back(event.clientX - bounds.left, event.clientY - bounds.top);
+    const points = this.scene.path.atSigma(this.state.sigma);
+    let best = Infinity;
+    for (let i = 0; i < points.length; i += 2) {
+      const d = (points[i] - x) ** 2 + (points[i + 1] - y) ** 2;
+      if (d < best) [best, this.chosen] = [d, i / 2];
+    }
+    this.redraw();
+  }
+
+  // -- drawing ------------------------------------------------------------------------------
+
+  recolour() {
+    this.colours = draw.palette(this.root);
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.queued || this.dead) return;
+    this.queued = true;
+    requestAnimationFrame((now) => {
+      this.queued = false;
+      if (!this.dead && this.state && !this.guard(() => this.paint(now))) this.player.stop();
+    });
+  }
+
+  paint(now) {
+    if (!this.colours || !this.plane.clientWidth) return;
+    if (this.player.playing) this.player.tick(now);
+    const { scene, state, colours, margins } = this;
+    const path = state.show.includes("samples") ? scene.sampled() : null;
+    const whole = !path || path.advance(12);
+    this.stage.classList.toggle("pc-with-shadows", state.show.includes("shadows"));
+    const { context, width, height } = draw.prepare(this.plane);
+    const frame = (this.frame = this.view.frame(scene, width, height));
+    const chosen = this.chosen % state.particles;
+    this.view.paint({ context, frame, scene, state, colours, path, chosen, margins });
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const position = (part, k, role) => this.view.position(part, k, role, scene);
+    this.handles.draw(state.controls.includes("edit") ? this.parts() : [], frame, this.selected, position);
+    this.paintLegend();
+    const curveDone = this.paintCurve();
+    if (this.player.playing || !whole || !curveDone) this.redraw();
+    else this.settle(path);
+  }
+
+  paintCurve() {
+    const { scene, state, colours } = this;
+    if (!this.panel.curve) return true;
+    const done = this.player.playing || scene.advanceCurve(8);
+    const label = scene.hasTruth ? "total variation over σ" : "nothing to compare with";
+    const look = { now: state.sigma, colour: colours.composed, ink: colours.ink, faint: colours.faint };
+    draw.chart(draw.prepare(this.panel.curve), { ...scene.curve(), top: 1, label, ...look });
+    return done;
+  }
+
+  paintLegend() {
+    const { show, operator } = this.state;
+    const rows = [];
+    const item = (role, style, text) => rows.push([role, style, text]);
+    if (show.includes("interaction")) {
+      item("concept-1", "fill", "interaction below 0");
+      item("concept-2", "fill", "interaction above 0");
+    } else if (show.includes("composition")) item("composed", "fill", OPERATORS[operator]);
+    if (show.includes("parts")) {
+      const base = operator === "bayes" ? "unconditional" : "background";
+      if (this.scene.composition.background) item("background", "dotted", base);
+      this.state.concepts.forEach((_, i) => item(`concept-${i + 1}`, LINES[i], `concept ${i + 1}`));
+    }
+    if (show.includes("truth")) {
+      const how = this.scene.exact() ? "" : " (by quadrature)";
+      item("ink", "dashed", this.scene.hasTruth ? `noised composition${how}` : "no composition to noise");
+    }
+    const key = JSON.stringify(rows);
+    if (this.legendKey === key) return;
+    this.legendKey = key;
+    this.legend.replaceChildren(...rows.map(([role, style, text]) =>
+      element("span", { class: "pc-key", style: `--pc-key:var(--pc-${role})`, "data-line": style }, text),
+    ));
+  }
+
+  // -- telling ------------------------------------------------------------------------------
+
+  facts() {
+    const { scene, state } = this;
+    const word = (answer) => (answer === null ? "not known" : answer ? "yes" : "no");
+    const at = (sigma) => word(scene.composition.normalisable(sigma));
+    const normalisable = `${at(0)} at σ = 0${state.sigma ? `, ${at(state.sigma)} here` : ""}`;
+    if (state.view === "line") return { normalisable, first: NaN, second: NaN, gap: NaN, along: NaN };
+    const [first, second] = state.directions.map((d, i) => scene.shadow(i, d)?.error ?? NaN);
+    const along = state.show.includes("samples") ? scene.interactionAlong(this.chosen % state.particles) : NaN;
+    return { normalisable, first, second, gap: scene.gap(), along };
+  }
+
+  /** When all is drawn: tell the notebook what was found. */
+  settle(path) {
+    if (path && this.sent !== path) {
+      this.sent = path;
+      const last = path.states[path.states.length - 1];
+      const kept = this.state.view === "line" ? last.filter((_, i) => i % 2 === 0) : last.slice();
+      this.push({ _samples: new DataView(kept.buffer) });
+    }
+    this.describe();
+  }
+
+  /** The numbers, in the panel and in words; a little later, so that a drag does not wait. */
+  describe() {
+    clearTimeout(this.speaker);
+    this.speaker = setTimeout(() => {
+      const facts = this.facts();
+      this.panel.report(facts);
+      const finite = (x) => (Number.isFinite(x) ? x : null);
+      const { normalisable, first, second, gap } = facts;
+      this.push({ readout: { normalisable, first: finite(first), second: finite(second), gap: finite(gap) } });
+      const say = (what, x) => (Number.isFinite(x) ? ` ${what} ${x.toFixed(2)}.` : "");
+      this.summary.textContent =
+        `Noise level ${Number(this.state.sigma.toPrecision(3))}. Normalisable: ${normalisable}.` +
+        say("First shadow off by", first) + say("Second shadow off by", second) +
+        say("Distance of the composed noise to the noised composition", gap);
+    }, 120);
+  }
+
+  // -- sharing ------------------------------------------------------------------------------
+
+  linked() {
+    const match = location.hash.match(/^#pc-([\w-]+)=([\w-]+)$/);
+    if (!match || match[1] !== this.model.get("name")) return null;
+    try {
+      return decode(match[2], this.read());
+    } catch {
+      this.notice("The link's state could not be read, so the figure starts as usual.");
+      return null;
+    }
+  }
+
+  async copy(text, what) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.notice(`${what} copied.`);
+    } catch {
+      // No clipboard on this page: show the text, ready to be copied by hand.
+      const area = element("textarea", { readonly: true, "aria-label": what, rows: 6 });
+      area.value = text;
+      this.notice(`${what}, to copy: `);
+      this.notices.append(area);
+      area.select();
+    }
+  }
+
+  copyLink() {
+    const hash = `#pc-${this.model.get("name")}=${encode(this.state)}`;
+    return this.copy(`${location.href.split("#")[0]}${hash}`, "Link");
+  }
+}

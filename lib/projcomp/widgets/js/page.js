@@ -1,0 +1,85 @@
+// Mounts the book's figures on a page with no kernel: the still picture gives way to the figure
+// when it comes near the view. A classic script, so that it also runs from a file. PROJCOMP_WIDGET
+// holds the module and the style sheet that the notebook runs, as text.
+(() => {
+  let widget = null;
+
+  function load() {
+    if (widget) return widget;
+    const style = document.createElement("style");
+    style.textContent = PROJCOMP_WIDGET.css;
+    document.head.append(style);
+    const blob = new Blob([PROJCOMP_WIDGET.esm], { type: "text/javascript" });
+    widget = import(URL.createObjectURL(blob)).then((module) => module.default);
+    return widget;
+  }
+
+  /** What a notebook's model does, without a kernel. */
+  function modelOf(state) {
+    const listeners = new Map();
+    return {
+      get: (key) => state[key],
+      set(key, value) {
+        state[key] = value;
+        for (const listener of [...(listeners.get(`change:${key}`) ?? [])]) listener();
+      },
+      on(event, listener) {
+        listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+      },
+      off(event, listener) {
+        listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener));
+      },
+      save_changes() {},
+    };
+  }
+
+  async function mount(figure) {
+    const still = figure.querySelector(".pc-still");
+    const place = document.createElement("div");
+    try {
+      const { render } = await load();
+      const model = modelOf(JSON.parse(figure.querySelector("script").textContent));
+      figure.append(place);
+      figure.pcDestroy = render({ model, el: place });
+      figure.pcModel = model;
+      still.hidden = true;
+      figure.dataset.live = "yes";
+    } catch (error) {
+      place.remove();
+      still.hidden = false;
+      const notice = document.createElement("p");
+      notice.className = "pc-failed";
+      notice.textContent = `The live figure could not start (${error.message}). This is its still picture. `;
+      const again = document.createElement("button");
+      again.type = "button";
+      again.textContent = "Try again";
+      again.onclick = () => {
+        notice.remove();
+        mount(figure);
+      };
+      notice.append(again);
+      figure.append(notice);
+    }
+  }
+
+  function start() {
+    const near = new IntersectionObserver(
+      (entries) => {
+        for (const { isIntersecting, target } of entries) {
+          if (!isIntersecting) continue;
+          near.unobserve(target);
+          mount(target);
+        }
+      },
+      { rootMargin: "400px" },
+    );
+    for (const figure of document.querySelectorAll(".pc-figure")) {
+      const name = JSON.parse(figure.querySelector("script").textContent).name;
+      if (location.hash.startsWith(`#pc-${name}=`)) figure.scrollIntoView();
+      near.observe(figure);
+    }
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

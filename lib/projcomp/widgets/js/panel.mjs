@@ -1,0 +1,231 @@
+// The figure's controls: which there are, what each changes, and how each follows the state.
+
+import { button, checkbox, element, group, list, number, select, slider } from "./controls.mjs";
+import { componentOf } from "./editing.mjs";
+import { snippet } from "./state.mjs";
+
+export const OPERATORS = { composition: "composition", product: "simple product", bayes: "Bayes" };
+const METHODS = { heun: "ODE (Heun)", euler: "ODE (Euler, DDIM)", sde: "SDE" };
+const LAYERS = {
+  parts: "background and concepts",
+  composition: "composition, as shading",
+  interaction: "interaction field, as shading",
+  score: "score arrows",
+  samples: "samples",
+  truth: "true noised composition",
+  shadows: "shadows",
+};
+const READOUTS = {
+  normalisable: "normalisable",
+  first: "shadow 1 off by",
+  second: "shadow 2 off by",
+  gap: "composed noise to noised composition",
+  along: "∫ interaction dv, chosen particle",
+};
+const LOWEST = 0.01;
+const DECADES = 1e4;
+
+/** A slider's position in 0..100 to a noise level on a logarithmic scale, 0 at its foot; and back. */
+const logScale = {
+  from: (p) => (p <= 0 ? 0 : LOWEST * DECADES ** (p / 100)),
+  to: (s) => (s <= LOWEST ? 0 : (100 * Math.log(s / LOWEST)) / Math.log(DECADES)),
+  show: (s) => (s === 0 ? "0" : s < 0.0995 ? s.toFixed(3) : s.toPrecision(3)),
+};
+
+export class Panel {
+  /** host: the Explorer. Builds `transport` (under the stage) and `node` (beside it). */
+  constructor(host, model) {
+    this.host = host;
+    this.model = model;
+    this.followers = [];
+    this.node = element("div", { class: "pc-panel" });
+    this.transport = element("div", { class: "pc-transport" });
+    const build = {
+      sigma: () => this.sigma(), play: () => this.play(), presets: () => this.presets(),
+      operator: () => this.operator(), weights: () => this.weights(), layers: () => this.layers(),
+      sampler: () => this.sampler(), edit: () => this.inspector(), readout: () => this.readouts(),
+      curve: () => this.chart(), share: () => this.sharing(),
+    };
+    const wanted = model.get("controls");
+    for (const [control, make] of Object.entries(build)) if (wanted.includes(control)) make();
+    this.node.hidden = !this.node.childNodes.length;
+  }
+
+  /** Make every control show the state. */
+  follow(state) {
+    for (const follower of this.followers) follower(state);
+  }
+
+  add(parent, control, follower) {
+    parent.append(control.node);
+    this.followers.push(follower);
+  }
+
+  sigma() {
+    const control = slider("noise σ", {
+      min: 0, max: 100, step: 0.5, ...logScale, onInput: (sigma) => this.host.scrub(sigma),
+    });
+    this.add(this.transport, control, (s) => control.set(s.sigma));
+  }
+
+  play() {
+    const { host } = this;
+    this.playButton = button("Play", () => host.toggle());
+    this.transport.append(element(
+      "div", { class: "pc-buttons" }, this.playButton,
+      button("Step", () => host.stepDown()),
+      button("Restart", () => host.restart()),
+      button("New noise", () => host.change({ seed: host.state.seed + 1 }), { title: "the next seed" }),
+    ));
+  }
+
+  playing(on) {
+    if (this.playButton) this.playButton.textContent = on ? "Pause" : "Play";
+  }
+
+  presets() {
+    const titles = Object.fromEntries(
+      Object.entries(this.model.get("presets")).map(([name, preset]) => [name, preset.title]),
+    );
+    const control = select("preset", { "": "as it was", ...titles }, (name) => this.host.preset(name));
+    const hint = element("p", { class: "pc-hint" });
+    this.node.append(control.node, hint);
+    this.followers.push((s) => {
+      control.set(s.preset);
+      hint.textContent = this.model.get("presets")[s.preset]?.notice ?? "";
+    });
+  }
+
+  operator() {
+    const control = select("operator", OPERATORS, (operator) => this.host.change({ operator }));
+    this.add(this.node, control, (s) => control.set(s.operator));
+  }
+
+  weights() {
+    const { host } = this;
+    const box = element("div");
+    let sliders = [];
+    this.node.append(box);
+    this.followers.push(({ weights }) => {
+      if (sliders.length !== weights.length) {
+        sliders = weights.map((_, i) =>
+          slider(`weight ${i + 1}`, {
+            min: -1, max: 8, step: 0.1, show: (w) => w.toFixed(1),
+            onInput: (w) => host.change({ weights: host.state.weights.map((old, j) => (j === i ? w : old)) }),
+          }),
+        );
+        box.replaceChildren(...sliders.map((s) => s.node));
+      }
+      weights.forEach((w, i) => sliders[i].set(w));
+    });
+  }
+
+  layers() {
+    const { host } = this;
+    const flat = this.model.get("view") === "line";
+    const shown = flat ? ["parts", "composition", "samples"] : Object.keys(LAYERS);
+    const boxes = shown.map((layer) => {
+      const control = checkbox(LAYERS[layer], (on) => {
+        const rest = host.state.show.filter((l) => l !== layer);
+        host.change({ show: on ? [...rest, layer] : rest });
+      });
+      this.followers.push((s) => control.set(s.show.includes(layer)));
+      return control.node;
+    });
+    this.node.append(group("layers", true, ...boxes));
+  }
+
+  sampler() {
+    const { host } = this;
+    const box = group("sampler", false);
+    const method = select("method", METHODS, (value) => host.change({ method: value }));
+    this.add(box, method, (s) => method.set(s.method));
+    const limits = { steps: { min: 2, max: 500 }, particles: { min: 1, max: 5000 }, seed: { min: 0, max: 2 ** 31 } };
+    for (const [key, limit] of Object.entries(limits)) {
+      const control = number(key, limit, (value) => value !== null && host.change({ [key]: Math.round(value) }));
+      this.add(box, control, (s) => control.set(s[key]));
+    }
+    this.node.append(box);
+  }
+
+  inspector() {
+    const { host } = this;
+    const box = group("chosen component", true);
+    const name = element("p", { class: "pc-hint" });
+    box.append(name);
+    const current = () => {
+      const part = host.selected && host.parts()[host.selected[0]];
+      return part ? componentOf(part, host.selected[1]) : null;
+    };
+    const edit = (make) => {
+      const component = current();
+      if (component) host.edit(...host.selected, make(component));
+    };
+    const entry = (label, get, set, limits) => {
+      const control = number(label, limits, (value) => value !== null && edit((c) => set(c, value)));
+      this.add(box, control, () => {
+        const component = current();
+        control.input.disabled = !component;
+        if (component) control.set(Number(get(component).toFixed(3)));
+      });
+    };
+    const far = { min: -100, max: 100, step: 0.1 };
+    const axes = this.model.get("view") === "line" ? ["x"] : ["x", "y"];
+    axes.forEach((label, axis) => {
+      const move = (c, v) => ({ mean: c.mean.map((old, i) => (i === axis ? v : old)) });
+      entry(label, (c) => c.mean[axis], move, far);
+    });
+    const spread = { min: 0.05, max: 20, step: 0.05 };
+    const scale = (c, v) => {
+      const factor = v ** 2 / c.covariance[0][0];
+      return { covariance: c.covariance.map((row) => row.map((value) => value * factor)) };
+    };
+    entry("spread in x", (c) => Math.sqrt(c.covariance[0][0]), scale, spread);
+    const weight = slider("share", {
+      min: 0.02, max: 1, step: 0.01, show: (w) => w.toFixed(2), onInput: (value) => edit(() => ({ weight: value })),
+    });
+    this.add(box, weight, () => {
+      const component = current();
+      weight.input.disabled = !component || component.size === 1;
+      if (component) weight.set(component.weight);
+      name.textContent = component
+        ? `${host.parts()[host.selected[0]].name}, component ${host.selected[1] + 1}`
+        : "Choose a handle in the picture.";
+    });
+    box.append(element(
+      "div", { class: "pc-buttons" },
+      button("Add component", () => host.addComponent()),
+      button("Remove", () => host.selected && host.edit(...host.selected, "delete")),
+    ));
+    this.node.append(box);
+  }
+
+  readouts() {
+    this.readout = list(READOUTS);
+    this.node.append(this.readout.node);
+  }
+
+  report(facts) {
+    if (!this.readout) return;
+    const text = (x) => (!Number.isFinite(x) ? "–" : Math.abs(x) < 5e-4 ? "0.000" : x.toFixed(3));
+    for (const [key, value] of Object.entries(facts)) {
+      this.readout.set(key, typeof value === "string" ? value : text(value));
+    }
+  }
+
+  chart() {
+    this.curve = element("canvas", { class: "pc-curve", role: "img" });
+    this.curve.setAttribute("aria-label", "Distance of composed noise to noised composition over the noise level");
+    this.node.append(this.curve);
+  }
+
+  sharing() {
+    const { host } = this;
+    this.node.append(element(
+      "div", { class: "pc-buttons" },
+      button("Copy as Python", () => host.copy(snippet(host.state), "Python")),
+      button("Copy link", () => host.copyLink()),
+      button("Reset", () => host.reset()),
+    ));
+  }
+}

@@ -1,0 +1,89 @@
+// The plane: shading, outlines, arrows, particles, and the shadows on its margins.
+
+import * as draw from "./draw.mjs";
+import { FINE } from "./scene.mjs";
+import { axes } from "./handles.mjs";
+
+const OUTLINE = 96;
+const TRACKS = 6;
+
+export class PlaneView {
+  constructor(stage) {
+    this.stage = stage;
+  }
+
+  frame(scene, width, height) {
+    return new draw.Frame(scene.box, width, height);
+  }
+
+  /** Where a handle lies: the mean (role 0) or a tip of the one-sigma ellipse (1, 2). */
+  position(part, k, role) {
+    const [x, y] = part.spec.means[k];
+    if (!role) return [x, y];
+    const { large, small, angle } = axes(part.spec.covariances[k]);
+    const length = Math.sqrt(role === 1 ? large : small);
+    const turn = angle + (role === 2 ? Math.PI / 2 : 0);
+    return [x + length * Math.cos(turn), y + length * Math.sin(turn)];
+  }
+
+  paint({ context, frame, scene, state, colours, path, chosen, margins }) {
+    const { show, sigma } = state;
+    const { composition } = scene;
+    const concepts = composition.concepts;
+    if (show.includes("interaction")) {
+      const [minus, plus] = colours.concepts;
+      draw.signed(context, frame, scene.field(56), scene.interactionField(), colours.paper, minus, plus);
+    } else if (show.includes("composition")) {
+      const masses = scene.masses("composed", composition, FINE);
+      draw.heat(context, frame, scene.field(FINE), masses, colours.paper, colours.composed);
+    }
+    if (show.includes("parts")) {
+      const outline = (name, mixture, colour, dash) => {
+        const masses = scene.masses(name, mixture, OUTLINE);
+        draw.outlines(context, frame, scene.field(OUTLINE), masses, colour, dash);
+      };
+      if (composition.background) {
+        outline("background", composition.background, colours.background, draw.DASHES.background);
+      }
+      concepts.forEach((p, i) => outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
+    }
+    if (show.includes("truth") && scene.hasTruth) {
+      const { truth } = draw.DASHES;
+      draw.outlines(context, frame, scene.field(OUTLINE), scene.truth(), colours.ink, truth, [0.5, 0.9], 2.2);
+    }
+    if (show.includes("score") && sigma > 0) {
+      draw.arrows(context, frame, composition.at(sigma), sigma, colours.ink);
+    }
+    if (path) this.paintParticles(context, frame, path, sigma, colours, chosen);
+    if (show.includes("shadows")) this.paintShadows(margins, scene, state, colours);
+  }
+
+  paintParticles(context, frame, path, sigma, colours, chosen) {
+    const below = path.levels.findIndex((level) => level < sigma);
+    const kept = Math.min(below < 0 ? path.states.length - 1 : Math.max(0, below - 1), path.states.length - 1);
+    const count = path.states[0].length / 2;
+    for (let i = 0; i < Math.min(TRACKS, count); i++) {
+      draw.track(context, frame, path.states, i, kept, colours.faint, 1);
+    }
+    draw.dots(context, frame, path.atSigma(sigma), colours.ink);
+    draw.track(context, frame, path.states, chosen, kept, colours.concepts[0], 2);
+  }
+
+  paintShadows([top, side], scene, state, colours) {
+    const [first, second] = state.directions;
+    const rows = [
+      [top, 0, first, true],
+      [side, 1, second, false],
+    ];
+    for (const [canvas, index, direction, upright] of rows) {
+      const surface = draw.prepare(canvas);
+      const shadow = direction && scene.shadow(index, direction);
+      if (!shadow) continue;
+      const curves = [
+        { values: shadow.own, colour: colours.composed, dash: [], fill: true },
+        { values: shadow.wanted, colour: colours.concepts[index], dash: [7, 4] },
+      ];
+      draw.strip(surface, curves, upright);
+    }
+  }
+}

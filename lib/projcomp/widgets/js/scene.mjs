@@ -1,0 +1,205 @@
+// What the figure shows, computed from its state and kept until the state changes.
+
+import { Field, lineMasses, totalVariation } from "./field.mjs";
+import { Mixture } from "./mixture.mjs";
+import { Path, sigmaGrid } from "./sampling.mjs";
+import { composed } from "./state.mjs";
+
+export const FINE = 160;
+const COARSE = 96;
+const CURVE_LEVELS = 36;
+const CURVE_CELLS = 64;
+
+/** One value, kept while its key stays the same. */
+class Kept {
+  constructor() {
+    this.slots = new Map();
+  }
+  get(slot, key, make) {
+    const old = this.slots.get(slot);
+    if (old?.key === key) return old.value;
+    const value = make();
+    this.slots.set(slot, { key, value });
+    return value;
+  }
+}
+
+export class Scene {
+  constructor() {
+    this.kept = new Kept();
+    this.version = 0;
+    this.fields = new Map();
+  }
+
+  /** Call when the state is another one. */
+  update(state) {
+    const parts = JSON.stringify([
+      state.background, state.concepts, state.unconditional, state.weights, state.operator,
+    ]);
+    const how = JSON.stringify([
+      state.steps, state.method, state.particles, state.seed, state.sigma_min, state.sigma_max,
+    ]);
+    if (parts !== this.parts) this.composition = composed(state);
+    if (parts !== this.parts || how !== this.how) this.path = null;
+    this.parts = parts;
+    this.how = how;
+    this.state = state;
+  }
+
+  /** The camera: the box, widened so that the noise fits in. */
+  get box() {
+    const [left, bottom, right, top] = this.state.box;
+    if (this.state.view === "line") return this.state.box;
+    const half = Math.min(right - left, top - bottom) / 2;
+    const zoom = Math.max(1, (2.2 * this.state.sigma) / half);
+    const [cx, cy] = [(left + right) / 2, (bottom + top) / 2];
+    return [
+      cx + zoom * (left - cx), cy + zoom * (bottom - cy), cx + zoom * (right - cx), cy + zoom * (top - cy),
+    ];
+  }
+
+  field(cells, box = this.box) {
+    const key = `${cells}|${box}`;
+    return this.kept.get(`field ${cells}`, key, () => new Field(box, cells));
+  }
+
+  /** Masses of one density on the grid at the present noise level. */
+  masses(name, mixtureOrComposition, cells) {
+    const { sigma } = this.state;
+    const field = this.field(cells);
+    const key = `${this.parts}|${sigma}|${field.box}`;
+    return this.kept.get(`${name} ${cells}`, key, () => field.masses(mixtureOrComposition.at(sigma)));
+  }
+
+  background() {
+    const { state } = this;
+    return state.operator === "bayes" || state.operator === "composition"
+      ? this.composition.background
+      : null;
+  }
+
+  /** The truth beside the composed noise: closed form, or null for quadrature. */
+  exact() {
+    return this.kept.get("exact", this.parts, () => this.composition.exact(0));
+  }
+
+  /** Masses of N_sigma[C[p]] on the grid. */
+  truth(cells = COARSE) {
+    const exact = this.exact();
+    if (exact) return this.masses("truth", exact, cells);
+    const { sigma } = this.state;
+    const field = this.field(cells);
+    const key = `${this.parts}|${sigma}|${field.box}`;
+    return this.kept.get(`blurred ${cells}`, key, () =>
+      field.noised(field.masses(this.composition.at(0)), sigma),
+    );
+  }
+
+  get hasTruth() {
+    return this.composition.normalisable(0) !== false;
+  }
+
+  interactionField(cells = 56) {
+    const { sigma } = this.state;
+    const field = this.field(cells);
+    const key = `${this.parts}|${sigma}|${field.box}`;
+    return this.kept.get("interaction", key, () => {
+      const at = this.composition.at(sigma);
+      return field.map((x, y) => at.interaction(x, y));
+    });
+  }
+
+  /** The shadow of the composition along a unit vector, and the concept's own, over bins. */
+  shadow(index, direction, bins = FINE) {
+    const { sigma } = this.state;
+    const concept = this.composition.concepts[index];
+    if (!concept) return null;
+    const field = this.field(FINE);
+    const key = `${this.parts}|${sigma}|${field.box}|${direction}`;
+    return this.kept.get(`shadow ${index}`, key, () => {
+      const masses = this.masses("composed", this.composition, FINE);
+      const [low, high] = span(field.box, direction);
+      const width = (high - low) / bins;
+      const own = new Float64Array(bins);
+      for (let j = 0, k = 0; j < FINE; j++) {
+        for (let i = 0; i < FINE; i++, k++) {
+          const u = direction[0] * field.xs[i] + direction[1] * field.ys[j];
+          const slot = (u - low) / width - 0.5;
+          const b = Math.floor(slot);
+          const share = slot - b;
+          if (b >= 0 && b < bins) own[b] += (1 - share) * masses[k];
+          if (b + 1 >= 0 && b + 1 < bins) own[b + 1] += share * masses[k];
+        }
+      }
+      const centres = Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width);
+      const wanted = lineMasses(concept.projected(direction).at(sigma), centres);
+      return { own, wanted, error: totalVariation(own, wanted), low, high };
+    });
+  }
+
+  /** Total variation between C[p^sigma] and N_sigma[C[p]] at the present level. */
+  gap() {
+    if (!this.hasTruth) return NaN;
+    const masses = this.masses("composed", this.composition, COARSE);
+    return totalVariation(masses, this.truth(COARSE));
+  }
+
+  /** The same over the noise levels; computed a level at a time by `advanceCurve`. */
+  curve() {
+    return this.kept.get("curve", this.parts + this.state.box, () => ({
+      xs: Array.from({ length: CURVE_LEVELS }, (_, i) => 0.02 * 1500 ** (i / (CURVE_LEVELS - 1))),
+      ys: [],
+    }));
+  }
+
+  advanceCurve(budget) {
+    const curve = this.curve();
+    const end = performance.now() + budget;
+    while (this.hasTruth && curve.ys.length < curve.xs.length && performance.now() < end) {
+      const sigma = curve.xs[curve.ys.length];
+      const state = { ...this.state, sigma };
+      const box = Object.getOwnPropertyDescriptor(Scene.prototype, "box").get.call({ state });
+      const field = new Field(box, CURVE_CELLS);
+      const exact = this.exact();
+      const truth = exact
+        ? field.masses(exact.at(sigma))
+        : field.noised(field.masses(this.composition.at(0)), sigma);
+      curve.ys.push(totalVariation(field.masses(this.composition.at(sigma)), truth));
+    }
+    return !this.hasTruth || curve.ys.length === curve.xs.length;
+  }
+
+  /** The sampled path; call its `advance` until it is done. */
+  sampled() {
+    const { sigma_min, sigma_max, steps, particles, method, seed } = this.state;
+    this.path ??= new Path(
+      this.composition, sigmaGrid(sigma_min, sigma_max, steps), particles, method, seed,
+    );
+    return this.path;
+  }
+
+  /** The integral of the interaction over v along one particle's way, from the start to now. */
+  interactionAlong(index) {
+    const { path } = this;
+    if (!path) return NaN;
+    let total = 0;
+    for (let s = 0; s + 1 < path.states.length && path.levels[s + 1] >= this.state.sigma; s++) {
+      const [high, low] = [path.levels[s], path.levels[s + 1]];
+      const at = this.composition.at(high);
+      const value = at.interaction(path.states[s][2 * index], path.states[s][2 * index + 1]);
+      total += value * (high * high - low * low);
+    }
+    return total;
+  }
+
+  conceptMixtures() {
+    return this.kept.get("concepts", this.parts, () => this.state.concepts.map((c) => new Mixture(c)));
+  }
+}
+
+function span([left, bottom, right, top], [u0, u1]) {
+  if (u1 === 0 && u0 > 0) return [left, right];
+  if (u0 === 0 && u1 > 0) return [bottom, top];
+  const corners = [u0 * left + u1 * bottom, u0 * right + u1 * bottom, u0 * left + u1 * top, u0 * right + u1 * top];
+  return [Math.min(...corners), Math.max(...corners)];
+}

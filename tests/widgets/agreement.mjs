@@ -1,0 +1,59 @@
+// Holds the figures' mathematics against the library's numbers. Used by Node's test runner and,
+// with the module that the pages carry, in the browser.
+
+/** Largest relative difference of every quantity in the fixture: [{name, worst}]. */
+export function compare(math, fixture) {
+  const report = [];
+  const add = (name, mine, theirs) => {
+    const [a, b] = [mine.flat(9), theirs.flat(9)];
+    if (a.length !== b.length) throw new Error(`${name}: ${a.length} values for ${b.length}`);
+    const scale = Math.max(...b.map(Math.abs), 1e-12);
+    const worst = Math.max(...a.map((x, i) => Math.abs(x - b[i]) / (Math.abs(b[i]) + 1e-3 * scale)));
+    report.push({ name, worst: Number.isFinite(worst) ? worst : Infinity });
+  };
+  for (const c of fixture.cases) {
+    const mixture = (spec) => (spec ? new math.Mixture(spec) : null);
+    const composition = new math.Composition(mixture(c.background), c.concepts.map(mixture), c.weights);
+    const point = (x) => [x[0], x.length > 1 ? x[1] : 0];
+    for (const [i, sigma] of c.sigmas.entries()) {
+      const at = composition.at(sigma);
+      const rows = c.points.map((x) => {
+        at.evaluate(...point(x));
+        const score = x.length > 1 ? [at.s0, at.s1] : [at.s0];
+        return { logProb: at.logProb, score, plain: at.logDensity(...point(x)) };
+      });
+      const name = (what) => `${c.name}, sigma ${sigma}: ${what}`;
+      add(name("log density"), rows.map((r) => r.logProb), c.logProb[i]);
+      add(name("log density alone"), rows.map((r) => r.plain), c.logProb[i]);
+      add(name("score"), rows.map((r) => r.score), c.score[i]);
+      add(name("interaction"), c.points.map((x) => at.interaction(...point(x))), c.interaction[i]);
+      const answer = composition.normalisable(sigma);
+      if (answer !== c.normalisable[i]) throw new Error(name(`normalisable is ${answer}`));
+    }
+    if (c.exact) {
+      const exact = composition.exact(0);
+      const order = (m) => m.means.map((mean, k) => [...mean, m.weights[k], ...m.covariances[k].flat()]);
+      const sorted = (rows) => rows.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      add(`${c.name}: exact composition`, sorted(order(exact)), sorted(order(c.exact)));
+    }
+    const levels = math.sigmaGrid(c.grid.low, c.grid.high, c.grid.steps);
+    add(`${c.name}: noise levels`, levels, c.grid.levels);
+    for (const method of ["heun", "euler"]) {
+      let points = Float64Array.from(c.start.map(point).flat());
+      for (let s = 0; s + 1 < levels.length; s++) {
+        points = math.step(composition, points, levels[s], levels[s + 1], method, null);
+      }
+      const n = c.start[0].length;
+      const ends = c.start.map((_, i) => Array.from(points.slice(2 * i, 2 * i + n)));
+      add(`${c.name}: ${method} path`, ends, c.ends[method]);
+    }
+  }
+  for (const c of fixture.distances) {
+    const field = new math.Field(c.box, c.cells);
+    const make = (spec) => new math.Composition(spec.background ? new math.Mixture(spec.background) : null,
+      spec.concepts.map((m) => new math.Mixture(m)), spec.weights);
+    const [p, q] = [make(c.p), make(c.q)].map((d) => field.masses(d.at(c.sigma)));
+    add(`${c.name}: total variation`, [math.totalVariation(p, q)], [c.value]);
+  }
+  return report;
+}

@@ -1,0 +1,58 @@
+// Run by Node's test runner: FIXTURE=path MODULES=folder node --test tests/widgets/node_test.mjs
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { compare } from "./agreement.mjs";
+
+const from = (file) => import(pathToFileURL(`${process.env.MODULES}/${file}.mjs`));
+const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
+const math = Object.assign(
+  {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
+);
+
+for (const { name, worst } of compare(math, fixture)) {
+  test(name, () => assert.ok(worst < 1e-9, `differs by ${worst}`));
+}
+
+test("rows of a picture agree with single points", () => {
+  const { background, concepts, weights } = fixture.cases[0];
+  const mixture = (spec) => new math.Mixture(spec);
+  const composition = new math.Composition(mixture(background), concepts.map(mixture), weights);
+  const xs = Float64Array.from({ length: 160 }, (_, i) => -8 + 0.1 * i);
+  const row = new Float64Array(160);
+  for (const sigma of [0.02, 0.5, 10]) {
+    const at = composition.at(sigma);
+    for (const y of [-9, 0.3, 40]) {
+      at.logDensities(xs, y, row);
+      row.forEach((l, i) => {
+        const exact = at.logDensity(xs[i], y);
+        assert.ok(Math.abs(l - exact) < 1e-9 * (1 + Math.abs(exact)), `${l} for ${exact}`);
+      });
+    }
+  }
+});
+
+test("normal numbers have the right moments, and follow the seed", () => {
+  const normal = math.normals(7);
+  const draws = Array.from({ length: 200000 }, normal);
+  const moment = (k) => draws.reduce((sum, x) => sum + x ** k, 0) / draws.length;
+  for (const [k, value, deviation] of [[1, 0, 1], [2, 1, Math.sqrt(2)], [3, 0, Math.sqrt(15)], [4, 3, Math.sqrt(96)]]) {
+    assert.ok(Math.abs(moment(k) - value) < (5 * deviation) / Math.sqrt(draws.length), `moment ${k}`);
+  }
+  const again = math.normals(7);
+  assert.deepEqual(Array.from({ length: 5 }, again), draws.slice(0, 5));
+  assert.notDeepEqual(Array.from({ length: 5 }, math.normals(8)), draws.slice(0, 5));
+});
+
+test("noising by quadrature is adding variance", () => {
+  const field = new math.Field([-6, -6, 6, 6], 96);
+  const mixture = (v) => new math.Mixture({
+    weights: [0.3, 0.7], means: [[-1, 0.5], [1.2, -0.4]],
+    covariances: [[[0.3 + v, 0.1], [0.1, 0.2 + v]], [[0.5 + v, 0], [0, 0.3 + v]]],
+  });
+  const blurred = field.noised(field.masses(mixture(0).at(0)), 0.7);
+  const exact = field.masses(mixture(0.49).at(0));
+  assert.ok(math.totalVariation(blurred, exact) < 1e-6);
+});
