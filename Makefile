@@ -26,7 +26,7 @@ format: install  ## mend style and formatting
 	@$(BIN)/ruff format .
 
 lab: install  ## open JupyterLab; a double click on a chapter opens it as a notebook
-	@cd chapters && ../$(BIN)/jupyter lab
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/chapters
 
 serve: book  ## serve the built pages on this machine
 	@echo "http://127.0.0.1:$(PORT)/ (Ctrl-C stops it)"

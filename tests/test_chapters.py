@@ -86,7 +86,7 @@ def test_map_row_is_true(row):
         assert cell is not None, f"{check} leads to no code cell"
         assert re.search(r"^\s*assert ", cell, re.M), f"{check} asserts nothing"
     for figure in re.findall(r"\{numref\}`([\w-]+)`", live):
-        cell = figure_cell(ALL_TEXT, figure)
+        cell = figure_cell(ALL_TEXT + INDEX.read_text(encoding="utf-8"), figure)
         assert cell is not None, f"{figure} is not a figure"
         assert LIVE.search(cell), f"{figure} has no controls"
 

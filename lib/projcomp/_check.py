@@ -29,10 +29,18 @@ def real(name: str, value, *, like: Tensor | None = None) -> Tensor:
     if tensor.is_complex():
         raise ValueError(f"{name} must be real, got dtype {tensor.dtype}")
     tensor = tensor.to(device=tensor.device if like is None else like.device, dtype=torch.float64)
-    if not bool(torch.isfinite(tensor).all()):
+    if not math.isfinite(largest(tensor)):
         bad = int((~torch.isfinite(tensor)).sum())
         raise ValueError(f"{name} must be finite, got {bad} NaN or infinite of {tensor.numel()}")
     return tensor
+
+
+def largest(tensor: Tensor) -> float:
+    """Largest magnitude in `tensor`, without a temporary of its size; NaN if it holds one."""
+    if not tensor.numel():
+        return 0.0
+    low, high = torch.aminmax(tensor.detach())
+    return max(-float(low), float(high))
 
 
 def from_numpy(name: str, value, dtype=np.float64) -> Tensor:
@@ -125,7 +133,7 @@ def points(name: str, value, dim: int) -> tuple[Tensor, torch.dtype]:
     x = value.to(torch.float64)
     if x.ndim == 0 or x.shape[-1] != dim:
         raise ValueError(f"{name} must have shape (..., {dim}), got {tuple(x.shape)}")
-    if x.numel() and not float(x.detach().abs().amax()) <= LARGEST:
+    if not largest(x) <= LARGEST:
         raise ValueError(f"{name} must be finite and at most {LARGEST:g} in magnitude")
     return x, value.dtype
 

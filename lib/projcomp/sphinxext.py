@@ -192,8 +192,11 @@ def load_figures(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """The script of the live figures, on the pages that have any."""
+    for script in context["script_files"]:
+        if "mathjax" in str(script.filename):
+            script.attributes["type"] = "text/later"  # book.js starts it, after the first figure
     if 'class="pc-figure"' in context.get("body", ""):
-        app.add_js_file(FIGURES, defer="defer")
+        app.add_js_file(FIGURES, **{"async": "async"})
 
 
 # Slips of other extensions
@@ -223,13 +226,13 @@ def check_outputs(app: Sphinx, doctree: nodes.document) -> None:
     """
     app.env.nb_metadata[app.env.docname].get("js_files", {}).pop("ipywidgets_state", None)
     for number, cell in enumerate(elements(doctree, "cell_code"), start=1):
-        bundles = list(elements(cell, "mime_bundle"))
-        has_still = any(has_static_form(bundle) for bundle in bundles)
-        for bundle in bundles:
-            if WIDGET in mime_types(bundle) and not has_static_form(bundle):
+        outputs = elements(cell, "mime_bundle")
+        has_still = any(has_static_form(output) for output in outputs)
+        for output in outputs:
+            if WIDGET in mime_types(output) and not has_static_form(output):
                 if not has_still:
                     warn(cell, number, "a widget has no still form: display a figure beside it")
-                bundle.parent.remove(bundle)
+                output.parent.remove(output)
         for image in cell.findall(nodes.image):
             if not image.get("alt", "").strip():
                 warn(cell, number, "a figure has no alt text: set mystnb.image.alt on the cell")
@@ -239,12 +242,12 @@ def elements(node: nodes.Element, kind: str) -> list[nodes.container]:
     return [c for c in node.findall(nodes.container) if c.get("nb_element") == kind]
 
 
-def mime_types(bundle: nodes.container) -> set[str]:
-    return {child["mime_type"] for child in bundle.children}
+def mime_types(output: nodes.container) -> set[str]:
+    return {child["mime_type"] for child in output.children}
 
 
-def has_static_form(bundle: nodes.container) -> bool:
-    return any(mime == "text/html" or mime.startswith("image/") for mime in mime_types(bundle))
+def has_static_form(output: nodes.container) -> bool:
+    return any(mime == "text/html" or mime.startswith("image/") for mime in mime_types(output))
 
 
 def warn(cell: nodes.container, number: int, message: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -48,6 +48,15 @@ def book() -> Path:
 def chapter(request: pytest.FixtureRequest, book: Path) -> Path:
     """One built page after another."""
     return book / f"{request.param}.html"
+
+
+def mount_all(page: Page) -> None:
+    """Scroll to every live figure, and wait until it is one."""
+    for figure in page.locator(".pc-figure").all():
+        figure.scroll_into_view_if_needed()
+        expect(figure).to_have_attribute("data-live", "yes")
+        expect(figure.locator(".pc-summary")).not_to_be_empty()
+    page.evaluate("window.scrollTo(0, 0)")
 
 
 # A module, not a session: playwright keeps an event loop in this thread while it is alive.

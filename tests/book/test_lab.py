@@ -1,4 +1,4 @@
-"""JupyterLab opens a chapter as a notebook by double click, and runs it."""
+"""JupyterLab opens a chapter as a notebook by double click, runs it, and its figures follow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import jupytext
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 CHAPTER = "01-noise-and-scores.md"
 START_S = 60
 OPEN_MS = 60_000
 RUN_MS = 120_000
+
+
+@dataclass
+class Lab:
+    """A running server: its address, and the folder that it serves."""
+
+    url: str
+    folder: Path
 
 
 def free_port() -> int:
@@ -42,8 +52,8 @@ def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture
-def lab(root: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a server over a copy of the chapters: a save must not touch the book."""
+def lab(root: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A server over a copy of the chapters: a save must not touch the book."""
     work = tmp_path / "work"
     shutil.copytree(root / "chapters", work / "chapters")
     shutil.copy(root / "jupytext.toml", work)
@@ -84,7 +94,7 @@ def lab(root: Path, tmp_path: Path) -> Iterator[str]:
         )
         try:
             wait_until_up(f"http://127.0.0.1:{port}", server, log)
-            yield f"http://127.0.0.1:{port}"
+            yield Lab(f"http://127.0.0.1:{port}", work)
         finally:
             # The server first, so that it ends its kernels; then whatever is left of its group.
             server.terminate()
@@ -95,21 +105,71 @@ def lab(root: Path, tmp_path: Path) -> Iterator[str]:
                 server.wait()
 
 
-def test_double_click_opens_a_notebook_that_runs(lab: str, browser: Browser) -> None:
+def front_matter(chapter: Path) -> str:
+    return chapter.read_text(encoding="utf-8").split("---\n")[1]
+
+
+def cells_of(chapter: Path) -> list[tuple]:
+    return [(c.cell_type, c.source, dict(c.metadata)) for c in jupytext.read(chapter).cells]
+
+
+def run_below(page: Page, notebook: Locator, code: str) -> str:
+    """Run a new cell at the end of the notebook, and return what it prints."""
+    notebook.locator(".jp-Notebook-footer").click()
+    cells = notebook.locator(".jp-CodeCell")
+    cell = cells.nth(cells.count() - 1)  # running it adds another after it
+    cell.locator(".cm-content").click()
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+    output = cell.locator(".jp-OutputArea-output pre").first
+    expect(output).not_to_be_empty(timeout=RUN_MS)
+    return output.inner_text().strip()
+
+
+def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, root: Path) -> None:
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     page = context.new_page()
     page.set_default_timeout(OPEN_MS)
-    page.goto(f"{lab}/lab/tree/chapters")
+    page.goto(f"{lab.url}/lab/tree/chapters")
     page.locator(f".jp-DirListing-item[title*='{CHAPTER}']").dblclick()
 
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(notebook.locator(".jp-CodeCell").first).to_be_visible(timeout=OPEN_MS)
-    idle = notebook.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-    expect(idle).to_be_attached(timeout=OPEN_MS)
+    # Before the kernel is up, "Run All" would ask which kernel to start.
+    expect(page.get_by_text("(ipykernel) | Idle")).to_be_visible(timeout=OPEN_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
     cells = notebook.locator(".jp-CodeCell")
     expect(cells.first.locator(".jp-InputPrompt")).to_have_text("[1]:", timeout=RUN_MS)
-    expect(cells.nth(1).locator(".jp-OutputArea-output img").first).to_be_visible(timeout=RUN_MS)
+    figure = cells.nth(1).locator(".pc-explorer")
+    expect(figure.locator(".pc-summary")).not_to_be_empty(timeout=RUN_MS)
+    expect(page.get_by_text("(ipykernel) | Idle")).to_be_visible(timeout=RUN_MS)
+
+    # A save keeps the front matter as it was, and every cell: no outputs, no new metadata.
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0, timeout=OPEN_MS)
+    saved, ours = (folder / "chapters" / CHAPTER for folder in (lab.folder, root))
+    assert front_matter(saved) == front_matter(ours)
+    assert cells_of(saved) == cells_of(ours)
+
+    # From the figure to the kernel: a drag, read back from the trait.
+    handle = figure.locator('[data-handle="0.0.0"]')
+    handle.scroll_into_view_if_needed()
+    box = handle.locator("path").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()
+    shown = float(handle.get_attribute("aria-valuenow"))
+    assert shown > -1.9
+    said = run_below(page, notebook, "print('mean', Out[2].concepts[0]['means'][0][0])")
+    assert float(said.removeprefix("mean ")) == pytest.approx(shown, abs=0.005)
+    said = run_below(page, notebook, "print('shape', Out[2].samples.shape)")
+    assert said == "shape (500, 2)"
+
+    # From the kernel to the figure.
+    run_below(page, notebook, "Out[2].sigma = 2.0; print('set')")
+    expect(figure.locator(".pc-transport output").first).to_have_text("2.00")
     context.close()

@@ -11,7 +11,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-TYPESET = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
+from tests.book.conftest import mount_all
+
+TYPESET = """() => new Promise((done) => {
+    const wait = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(wait, 20);
+    if (document.querySelector("script[src*=mathjax]")) wait();
+    else done();
+})"""
 PROOFS = "details.sd-dropdown"
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
 
@@ -48,6 +54,7 @@ def visit(browser: Browser, path: Path, book: Path, width: int, scheme: str) -> 
     page.goto(path.as_uri())
     page.wait_for_load_state("load")
     page.evaluate(TYPESET)
+    mount_all(page)
     return opened
 
 

@@ -33,7 +33,7 @@ def clouds(draw):
     return points, weights
 
 
-@given(clouds(), st.floats(0.05, 20), st.sampled_from([0.0, 1e6]), st.booleans())
+@given(clouds(), st.floats(0.05, 20), st.sampled_from([0.0, 3.0, 1e6]), st.booleans())
 def test_against_brute_force(cloud, ratio, offset, many):
     """Also where all points share a large offset: distances must not lose their digits."""
     points, weights = cloud

@@ -60,7 +60,7 @@ def test_noising_adds_variance(p, sigma):
     close(p.log_prob(x, sigma), wanted.log_prob(x), 1e-9, 1e-9)
     close_in_scale(p.score(x, sigma), wanted.score(x), 1e-8)
     close(p.noised(sigma).log_prob(x), p.log_prob(x, sigma))
-    close(p.noised(sigma).covariances, wanted.covariances, 1e-9, 1e-12)
+    close_in_scale(p.noised(sigma).covariances, wanted.covariances, 1e-12)
 
 
 @given(mixtures(), st.floats(1e-2, 10), st.floats(1e-2, 10))

@@ -23,7 +23,7 @@ SKEWED = pc.GaussianMixture([0.25, 0.75], [[-1.5], [1.0]], [0.15, 0.5])
 # -- steps by hand -------------------------------------------------------------------------------
 
 
-@given(st.floats(0.1, 3.0), st.floats(0.0, 0.9), st.integers(0, 999))
+@given(st.floats(0.1, 3.0), st.one_of(st.just(0.0), st.floats(1e-3, 0.9)), st.integers(0, 999))
 def test_one_step_by_hand(high, ratio, seed):
     p = random_mixture(seeded(seed), 3, 2)
     low = ratio * high
@@ -123,7 +123,8 @@ def grid(steps: int) -> torch.Tensor:
 def test_order_of_the_ode_methods(method, order, composed, generator):
     """Pathwise, against many Heun steps from the same start.
 
-    XX
+    In the median, as a start beside the ridge between two modes may converge late. Over 50 other
+    seeds the slopes lay in .96 to 1.02 for Euler and in 1.99 to 2.07 for Heun.
     """
     p = random_mixture(generator, 3, 2)
     if composed:
@@ -138,14 +139,14 @@ def test_order_of_the_ode_methods(method, order, composed, generator):
     truth = samples(1200, "heun")
     steps = [40, 80, 160, 320] if method == "euler" else [20, 40, 80, 160]
     errors = [float((samples(count, method) - truth).norm(dim=1).median()) for count in steps]
-    assert slope(steps, errors) == pytest.approx(order, abs=0.2)
+    assert slope(steps, errors) == pytest.approx(order, abs=0.1)
 
 
 def test_weak_order_of_the_sde(generator):
     """The error of E x^2 on a skewed mixture, from exact samples at sigma = 10.
 
     It is -.27, -.14, -.07 at 16, 32, 64 steps, with a standard error of .005. The slope had mean
-    .95 and standard deviation .05 over 50 other seeds.
+    .95 and standard deviation .044 over 50 other seeds, and lay in .84 to 1.05.
     """
     start = SKEWED.sample(100_000, 10.0, generator)
     wanted = (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 import projcomp as pc
+import torch
 from projcomp import metrics
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec

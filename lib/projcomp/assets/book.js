@@ -13,6 +13,16 @@
   const article = document.querySelector(".bd-article");
   if (article) new ResizeObserver(makeReachable).observe(article);
 
+  // Formulas after figures: typesetting holds up a page for half a second.
+  const typeset = () => {
+    for (const later of document.querySelectorAll("script[type='text/later']")) {
+      const script = document.createElement("script");
+      script.src = later.src;
+      document.head.append(script);
+    }
+  };
+  requestAnimationFrame(() => setTimeout(typeset));
+
   // On paper nothing can be opened: print the collapsed proofs, and collapse them again.
   let opened = [];
   addEventListener("beforeprint", () => {

@@ -20,11 +20,11 @@ class Empirical(Density):
     """p = sum_j weights[j] delta(points[j]); p^sigma is a mixture of N(points[j], sigma**2 I).
 
     Made for thousands of points in thousands of dimensions (images): a call costs two matrix
-    products and one (points, batch) matrix; no (batch, points, n) array is ever formed. A centred
-    copy of the points is kept beside them.
+    products and one (points, batch) matrix; no (batch, points, n) array is ever formed. Only points
+    that lie far from the origin for their spread are copied, about their mean, to keep digits.
 
     Args:
-        points: (N, n). Kept as float64 (not copied if it is float64 already).
+        points: (N, n). Kept as float64 and not copied if it is that already: leave it unchanged.
         weights: (N,), >= 0, summing to one; None for equal weights.
 
     Raises ValueError for shapes that do not match, N = 0, NaN or infinity, bad weights; and on
@@ -35,7 +35,7 @@ class Empirical(Density):
         points = _check.real("points", points).detach()
         if points.ndim != 2 or 0 in points.shape:
             raise ValueError(f"points must have shape (N, n), both >= 1, got {tuple(points.shape)}")
-        if float(points.abs().max()) > _check.LARGEST:
+        if _check.largest(points) > _check.LARGEST:
             raise ValueError(f"points must be at most {_check.LARGEST:g} in magnitude")
         super().__init__(points.shape[1])
         if weights is None:
@@ -48,9 +48,15 @@ class Empirical(Density):
             )
         self.points = points
         self.weights = weights
-        centre = self.weights @ points
-        centred = points - centre
-        half_norms = 0.5 * torch.linalg.vecdot(centred, centred)
+        centre, centred = self.weights @ points, points
+        half_norms = _half_norms(points)
+        offset = float(centre @ centre)
+        # The mean square is offset + spread: up to 16 spreads cost about one digit.
+        if offset > 15 * (2 * float(self.weights @ half_norms) - offset):
+            centred = points - centre
+            half_norms = _half_norms(centred)
+        else:
+            centre = torch.zeros_like(centre)
         self._local: dict[torch.device, tuple[Tensor, ...]] = {
             points.device: (centred, centre, half_norms, self.weights.log())
         }
@@ -121,3 +127,8 @@ class Empirical(Density):
 
     def _chunk(self, device):
         return max(1, _LOGITS // len(self.points))
+
+
+def _half_norms(points: Tensor) -> Tensor:
+    """|p|^2 / 2 of each row, (N,), without a temporary of the size of `points`."""
+    return 0.5 * torch.linalg.vector_norm(points, dim=1) ** 2

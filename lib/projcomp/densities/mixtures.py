@@ -41,7 +41,7 @@ class GaussianMixture(Density):
                 f"means must have one row for each of the {len(weights)} weights, got "
                 f"{tuple(means.shape)}"
             )
-        if float(means.abs().max()) > _check.LARGEST:
+        if _check.largest(means) > _check.LARGEST:
             raise ValueError(f"means must be at most {_check.LARGEST:g} in magnitude")
         super().__init__(means.shape[1])
         # Copies: the mixture stays what it was if the caller's arrays change.

@@ -10,7 +10,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "js"
 ENTRY = "explorer.mjs"
 
-_IMPORT = re.compile(r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M)
+_IMPORT = re.compile(
+    r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M
+)
 _EXPORT = re.compile(r"^export (?=(async )?(function|class|const) (?P<name>\w+))", re.M)
 
 
@@ -65,7 +67,11 @@ def _read(file: str) -> str:
 
 @cache
 def page_script() -> str:
-    """A classic script for a static page: the module and style as text, and what mounts them."""
-    # Escaped, so that the text may stand inside a page's script element too.
-    texts = json.dumps({"esm": module(), "css": style()}).replace("<", "\\u003c")
-    return f"const PROJCOMP_WIDGET = {texts};\n{_read('page.js')}"
+    """A classic script for a static page: the module, the style, and what mounts the figures."""
+    # Its only export is on its last line; as a function's value it needs no module loader, which
+    # a page opened from a file could use only by way of a detour.
+    body = module().replace("\nexport default ", "\nreturn ")
+    return (
+        f"const PROJCOMP_WIDGET = {{ css: {json.dumps(style())}, start() {{\n{body}}} }};\n"
+        f"{_read('page.js')}"
+    )

@@ -174,7 +174,7 @@ def overlap() -> Preset:
 
 
 def dependent() -> Preset:
-    tied = [[1.0, 0.85], [0.85, 1.0]]
+    tied = [[1.0, 0.6], [0.6, 1.0]]
     return Preset(
         "a dependent background",
         "The coordinates hang together under the background, so a change of one drags the other.",

@@ -44,9 +44,7 @@ def _draw_plane(ax: Axes, composition: Composition, grid: Grid, sigma: float) ->
 
 def _draw_line(ax: Axes, composition: Composition, grid: Grid, sigma: float) -> None:
     if not isinstance(composition.background, Flat):
-        plots.curve(
-            ax, composition.background, grid, plots.BACKGROUND, sigma, line=plots.LINES[2]
-        )
+        plots.curve(ax, composition.background, grid, plots.BACKGROUND, sigma, line=plots.LINES[2])
     for concept, colour, line in zip(
         composition.concepts, plots.CONCEPTS, plots.LINES, strict=False
     ):

@@ -1,6 +1,6 @@
 // Drawing on canvases: heat, contours, arrows, particles, shadows, curves. No state of its own.
 
-import { contour, levelOf } from "./field.mjs";
+import { contour, levelsOf } from "./field.mjs";
 
 /** The figure's colours, from its style sheet: light or dark, with a style of line for each role. */
 export function palette(root) {
@@ -50,60 +50,60 @@ export class Frame {
   }
 }
 
-const stamp = () => document.createElement("canvas");
-
 /** A field's masses as shades from the paper to one colour. */
 export function heat(context, frame, field, masses, paper, colour) {
-  const peak = masses.reduce((a, b) => Math.max(a, b), 0) || 1;
-  shade(context, frame, field, (k) => [masses[k] / peak, colour], paper);
+  let peak = 0;
+  for (let k = 0; k < masses.length; k++) if (masses[k] > peak) peak = masses[k];
+  const table = ramp(paper, colour);
+  const scale = 255 / (peak || 1);
+  shade(context, frame, field, (k) => table[Math.round(masses[k] * scale)]);
 }
 
 /** A signed field in two colours, either side of zero. */
 export function signed(context, frame, field, values, paper, minus, plus) {
   const sizes = Float64Array.from(values, Math.abs).sort();
-  const scale = sizes[Math.floor(0.95 * (sizes.length - 1))] || 1;
-  shade(
-    context, frame, field,
-    (k) => [Math.min(1, Math.abs(values[k]) / scale), values[k] < 0 ? minus : plus],
-    paper,
-  );
+  const scale = 255 / (sizes[Math.floor(0.95 * (sizes.length - 1))] || 1);
+  const [below, above] = [ramp(paper, minus), ramp(paper, plus)];
+  const index = (value) => Math.min(255, Math.round(Math.abs(value) * scale));
+  shade(context, frame, field, (k) => (values[k] < 0 ? below : above)[index(values[k])]);
 }
 
-function shade(context, frame, field, at, paper) {
+function shade(context, frame, field, pixel) {
   const { cells } = field;
-  const small = (field.stamp ??= Object.assign(stamp(), { width: cells, height: cells }));
-  const pen = small.getContext("2d");
-  const image = pen.createImageData(cells, cells);
-  const base = rgb(paper);
-  const tables = new Map();
-  for (let j = 0, k = 0; j < cells; j++) {
-    for (let i = 0; i < cells; i++, k++) {
-      const [share, colour] = at(k);
-      if (!tables.has(colour)) tables.set(colour, ramp(base, rgb(colour)));
-      const table = tables.get(colour);
-      const t = 3 * Math.round(255 * share);
-      const p = 4 * ((cells - 1 - j) * cells + i);
-      image.data[p] = table[t];
-      image.data[p + 1] = table[t + 1];
-      image.data[p + 2] = table[t + 2];
-      image.data[p + 3] = 255;
-    }
+  if (!field.stamp) {
+    field.stamp = Object.assign(document.createElement("canvas"), { width: cells, height: cells });
+    field.pen = field.stamp.getContext("2d");
+    field.image = field.pen.createImageData(cells, cells);
+    field.pixels = new Uint32Array(field.image.data.buffer);
   }
-  pen.putImageData(image, 0, 0);
+  for (let j = 0, k = 0; j < cells; j++) {
+    const row = (cells - 1 - j) * cells;
+    for (let i = 0; i < cells; i++, k++) field.pixels[row + i] = pixel(k);
+  }
+  field.pen.putImageData(field.image, 0, 0);
   const [left, bottom, right, top] = field.box;
+  const [x, y] = [frame.x(left), frame.y(top)];
   context.imageSmoothingEnabled = true;
-  context.drawImage(
-    small, frame.x(left), frame.y(top), frame.x(right) - frame.x(left), frame.y(bottom) - frame.y(top),
-  );
+  context.drawImage(field.stamp, x, y, frame.x(right) - x, frame.y(bottom) - y);
 }
 
+const ramps = new Map();
+
+/** 256 opaque pixels from one colour most of the way to another. */
 function ramp(from, to) {
-  const table = new Uint8ClampedArray(768);
-  for (let s = 0; s < 256; s++) {
-    const share = 0.88 * (s / 255);
-    for (let c = 0; c < 3; c++) table[3 * s + c] = from[c] + share * (to[c] - from[c]);
+  const key = from + to;
+  if (!ramps.has(key)) {
+    const [a, b] = [rgb(from), rgb(to)];
+    const table = new Uint32Array(256);
+    const bytes = new Uint8ClampedArray(table.buffer);
+    for (let s = 0; s < 256; s++) {
+      const share = 0.88 * (s / 255);
+      for (let c = 0; c < 3; c++) bytes[4 * s + c] = a[c] + share * (b[c] - a[c]);
+      bytes[4 * s + 3] = 255;
+    }
+    ramps.set(key, table);
   }
-  return table;
+  return ramps.get(key);
 }
 
 function rgb(colour) {
@@ -116,51 +116,15 @@ export function outlines(context, frame, field, masses, colour, dash, shares = [
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.setLineDash(dash);
-  for (const share of shares) {
-    const lines = contour(field, masses, levelOf(masses, share));
+  for (const level of levelsOf(masses, shares)) {
     context.beginPath();
-    for (const line of joined(lines)) {
+    for (const line of contour(field, masses, level)) {
       context.moveTo(frame.x(line[0]), frame.y(line[1]));
       for (let s = 2; s < line.length; s += 2) context.lineTo(frame.x(line[s]), frame.y(line[s + 1]));
     }
     context.stroke();
   }
   context.setLineDash([]);
-}
-
-/** Loose segments joined end to end, so that dashes run along the whole line. */
-function joined(segments) {
-  const key = (x, y) => `${x.toFixed(9)},${y.toFixed(9)}`;
-  const ends = new Map();
-  const count = segments.length / 4;
-  for (let s = 0; s < count; s++) {
-    for (const e of [0, 2]) {
-      const k = key(segments[4 * s + e], segments[4 * s + e + 1]);
-      if (!ends.has(k)) ends.set(k, []);
-      ends.get(k).push(s);
-    }
-  }
-  const used = new Uint8Array(count);
-  const lines = [];
-  for (let s = 0; s < count; s++) {
-    if (used[s]) continue;
-    used[s] = 1;
-    const line = Array.from(segments.slice(4 * s, 4 * s + 4));
-    for (const atEnd of [true, false]) {
-      for (;;) {
-        const [x, y] = atEnd ? line.slice(-2) : line.slice(0, 2);
-        const next = ends.get(key(x, y))?.find((c) => !used[c]);
-        if (next === undefined) break;
-        used[next] = 1;
-        const [a, b, c, d] = segments.slice(4 * next, 4 * next + 4);
-        const far = key(a, b) === key(x, y) ? [c, d] : [a, b];
-        if (atEnd) line.push(...far);
-        else line.unshift(...far);
-      }
-    }
-    lines.push(line);
-  }
-  return lines;
 }
 
 /** sigma * score as arrows on a coarse lattice. */

@@ -56,6 +56,7 @@ class Explorer {
       this.themes.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light"] });
     }
     this.recolour();
+    this.guard(() => this.paint(performance.now())); // now, not a frame later
   }
 
   destroy() {

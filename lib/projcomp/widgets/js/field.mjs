@@ -79,38 +79,92 @@ export function lineMasses(at, xs) {
   return masses.map((m) => m / total);
 }
 
-/** The value above which a share of the mass lies: where to draw a contour. */
-export function levelOf(masses, share) {
+/** For each share (ascending), the value above which that much of the mass lies. */
+export function levelsOf(masses, shares) {
   const sorted = Float64Array.from(masses).sort();
   let held = 0;
-  for (let k = sorted.length - 1; k >= 0; k--) {
-    held += sorted[k];
-    if (held >= share) return sorted[k];
-  }
-  return sorted[0];
+  let k = sorted.length;
+  return shares.map((share) => {
+    while (k > 0 && held < share) held += sorted[--k];
+    return sorted[k];
+  });
 }
 
-/** Line segments [x0, y0, x1, y1, ...] of the contour values = level (marching squares). */
+/**
+ * The contour values = level as lines [x0, y0, x1, y1, ...] (marching squares, ends joined).
+ *
+ * A crossing lies on an edge of the grid: edge 2k runs right from cell centre k, 2k + 1 up.
+ */
 export function contour(field, values, level) {
   const { cells, xs, ys } = field;
-  const segments = [];
-  const cut = (a, b, u, v) => a + ((b - a) * (level - u)) / (v - u);
-  for (let j = 0; j + 1 < cells; j++) {
-    for (let i = 0; i + 1 < cells; i++) {
+  const edges = 2 * cells * cells;
+  if (!field.links) {
+    field.links = new Int32Array(2 * edges);
+    field.spots = new Float64Array(2 * edges);
+  }
+  const { links, spots } = field;
+  links.fill(-1);
+  const found = [];
+  const cut = (from, to, a, b) => from + ((to - from) * (level - a)) / (b - a);
+  const join = (e, f) => {
+    links[2 * e + (links[2 * e] < 0 ? 0 : 1)] = f;
+    links[2 * f + (links[2 * f] < 0 ? 0 : 1)] = e;
+  };
+  for (let j = 0; j < cells; j++) {
+    for (let i = 0; i < cells; i++) {
       const k = j * cells + i;
-      const a = values[k];
-      const b = values[k + 1];
-      const c = values[k + cells + 1];
-      const d = values[k + cells];
-      const crossings = [];
-      if (a > level !== b > level) crossings.push(cut(xs[i], xs[i + 1], a, b), ys[j]);
-      if (b > level !== c > level) crossings.push(xs[i + 1], cut(ys[j], ys[j + 1], b, c));
-      if (d > level !== c > level) crossings.push(cut(xs[i], xs[i + 1], d, c), ys[j + 1]);
-      if (a > level !== d > level) crossings.push(xs[i], cut(ys[j], ys[j + 1], a, d));
-      for (let s = 0; s + 3 < crossings.length; s += 4) segments.push(...crossings.slice(s, s + 4));
+      const here = values[k] > level;
+      if (i + 1 < cells && here !== values[k + 1] > level) {
+        spots[4 * k] = cut(xs[i], xs[i + 1], values[k], values[k + 1]);
+        spots[4 * k + 1] = ys[j];
+        found.push(2 * k);
+      }
+      if (j + 1 < cells && here !== values[k + cells] > level) {
+        spots[4 * k + 2] = xs[i];
+        spots[4 * k + 3] = cut(ys[j], ys[j + 1], values[k], values[k + cells]);
+        found.push(2 * k + 1);
+      }
     }
   }
-  return segments;
+  const corner = [0, 0, 0, 0];
+  for (const edge of found) {
+    // Each square is met once: from the first of its crossed edges in the order below.
+    const k = edge >> 1;
+    const squares = edge & 1 ? [k, k - 1] : [k, k - cells];
+    for (const s of squares) {
+      if (s < 0 || s % cells === cells - 1 || s >= cells * (cells - 1)) continue;
+      const sides = [2 * s, 2 * s + 3, 2 * (s + cells), 2 * s + 1];
+      corner[0] = values[s] > level;
+      corner[1] = values[s + 1] > level;
+      corner[2] = values[s + cells + 1] > level;
+      corner[3] = values[s + cells] > level;
+      const crossed = sides.filter((_, q) => corner[q] !== corner[(q + 1) % 4]);
+      if (crossed[0] !== edge) continue;
+      for (let q = 0; q + 1 < crossed.length; q += 2) join(crossed[q], crossed[q + 1]);
+    }
+  }
+  return chains(found, links, spots);
+}
+
+/** Follows links from edge to edge: open lines from their ends first, then closed ones. */
+function chains(found, links, spots) {
+  const used = new Set();
+  const lines = [];
+  const follow = (start) => {
+    const line = [];
+    let edge = start;
+    while (edge >= 0 && !used.has(edge)) {
+      used.add(edge);
+      line.push(spots[2 * edge], spots[2 * edge + 1]);
+      const [a, b] = [links[2 * edge], links[2 * edge + 1]];
+      edge = a >= 0 && !used.has(a) ? a : b;
+    }
+    if (links[2 * start + 1] >= 0) line.push(line[0], line[1]); // closed
+    lines.push(line);
+  };
+  for (const edge of found) if (links[2 * edge + 1] < 0 && !used.has(edge)) follow(edge);
+  for (const edge of found) if (!used.has(edge)) follow(edge);
+  return lines;
 }
 
 function kernel(width, cells) {

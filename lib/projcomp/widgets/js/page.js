@@ -1,6 +1,6 @@
 // Mounts the book's figures on a page with no kernel: the still picture gives way to the figure
 // when it comes near the view. A classic script, so that it also runs from a file. PROJCOMP_WIDGET
-// holds the module and the style sheet that the notebook runs, as text.
+// holds the very module and style sheet that a notebook runs.
 (() => {
   let widget = null;
 
@@ -9,8 +9,7 @@
     const style = document.createElement("style");
     style.textContent = PROJCOMP_WIDGET.css;
     document.head.append(style);
-    const blob = new Blob([PROJCOMP_WIDGET.esm], { type: "text/javascript" });
-    widget = import(URL.createObjectURL(blob)).then((module) => module.default);
+    widget = PROJCOMP_WIDGET.start();
     return widget;
   }
 
@@ -33,11 +32,11 @@
     };
   }
 
-  async function mount(figure) {
+  function mount(figure) {
     const still = figure.querySelector(".pc-still");
     const place = document.createElement("div");
     try {
-      const { render } = await load();
+      const { render } = load();
       const model = modelOf(JSON.parse(figure.querySelector("script").textContent));
       figure.append(place);
       figure.pcDestroy = render({ model, el: place });
@@ -76,10 +75,13 @@
     for (const figure of document.querySelectorAll(".pc-figure")) {
       const name = JSON.parse(figure.querySelector("script").textContent).name;
       if (location.hash.startsWith(`#pc-${name}=`)) figure.scrollIntoView();
-      near.observe(figure);
+      // The first ones at once: an observer waits for a frame.
+      if (figure.getBoundingClientRect().top < window.innerHeight) mount(figure);
+      else near.observe(figure);
     }
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  // As soon as the page is parsed: "DOMContentLoaded" would wait for the typesetting of formulas.
+  if (document.readyState !== "loading") start();
+  else document.addEventListener("readystatechange", start, { once: true });
 })();

@@ -1,0 +1,333 @@
+"""The live figures on the built pages: no kernel, no network."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import projcomp as pc
+import pytest
+import torch
+from playwright.sync_api import Browser, Locator, Page, expect
+from projcomp.widgets import PRESETS, bundle
+
+from tests.book.conftest import chapters, mount_all
+from tests.widgets.fixture import fixture
+
+STATE = "figure => JSON.parse(JSON.stringify(%s.map(key => figure.pcModel.get(key))))"
+
+
+def open_page(browser: Browser, path: Path, fragment: str = "", **options) -> Page:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, **options)
+    page = context.new_page()
+    page.goto(path.as_uri() + fragment)
+    return page
+
+
+def figure(page: Page, name: str) -> Locator:
+    """The figure of that name, scrolled into view and alive."""
+    index = page.evaluate(
+        """name => [...document.querySelectorAll(".pc-figure")].findIndex(
+            f => JSON.parse(f.querySelector("script").textContent).name === name)""",
+        name,
+    )
+    found = page.locator(".pc-figure").nth(index)
+    found.scroll_into_view_if_needed()
+    expect(found).to_have_attribute("data-live", "yes")
+    expect(found.locator(".pc-summary")).not_to_be_empty()
+    return found
+
+
+def state(found: Locator, *keys: str) -> list:
+    return found.evaluate(STATE % json.dumps(keys))
+
+
+def centre(handle: Locator) -> tuple[float, float]:
+    box = handle.locator("path").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def handle(found: Locator, key: str) -> Locator:
+    return found.locator(f'[data-handle="{key}"]')
+
+
+def copied(found: Locator, label: str) -> str:
+    """What a button puts on the clipboard (which a test may not read)."""
+    return found.evaluate(
+        """async (figure, label) => {
+            let text = null;
+            const clipboard = { writeText: async (t) => { text = t; } };
+            Object.defineProperty(navigator, "clipboard", { configurable: true, value: clipboard });
+            [...figure.querySelectorAll("button")].find(b => b.textContent === label).click();
+            await new Promise(done => setTimeout(done, 50));
+            return text;
+        }""",
+        label,
+    )
+
+
+@pytest.fixture
+def noise_page(browser: Browser, book: Path) -> Iterator[Page]:
+    page = open_page(browser, book / "chapters" / "01-noise-and-scores.html")
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def explorer(browser: Browser, book: Path) -> Iterator[Locator]:
+    page = open_page(browser, book / "chapters" / "index.html")
+    yield figure(page, "explorer")
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_every_figure_comes_alive(browser: Browser, book: Path, name: str):
+    page = open_page(browser, book / f"{name}.html")
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    count = page.locator(".pc-figure").count()
+    assert count > 0
+    mount_all(page)
+    assert page.locator(".pc-figure[data-live=yes]").count() == count
+    assert page.locator(".pc-failed, .pc-notice:not([hidden])").count() == 0
+    for canvas in page.locator(".pc-plane").all():
+        colours = canvas.evaluate(
+            """canvas => new Set(new Uint32Array(canvas.getContext("2d").getImageData(
+                0, 0, canvas.width, canvas.height).data.buffer)).size"""
+        )
+        assert colours > 20, "an empty picture"
+    page.context.close()
+    assert not problems
+
+
+def test_a_figure_waits_until_it_is_near_the_view(noise_page: Page):
+    noise_page.set_viewport_size({"width": 1280, "height": 300})
+    expect(noise_page.locator(".pc-figure").first).to_have_attribute("data-live", "yes")
+    assert noise_page.locator(".pc-figure").nth(1).get_attribute("data-live") is None
+
+
+def test_a_drag_moves_a_component(noise_page: Page):
+    found = figure(noise_page, "flow")
+    before = state(found, "concepts")[0][0]["means"][0]
+    x, y = centre(handle(found, "0.0.0"))
+    noise_page.mouse.move(x, y)
+    noise_page.mouse.down()
+    noise_page.mouse.move(x + 60, y - 40, steps=4)
+    noise_page.mouse.up()
+    after = state(found, "concepts")[0][0]["means"][0]
+    assert after[0] > before[0] + 0.3
+    assert after[1] > before[1] + 0.2
+    # The other tips of the chosen component are now there, and change its spread.
+    x, y = centre(handle(found, "0.0.1"))
+    wide = state(found, "concepts")[0][0]["covariances"][0]
+    noise_page.mouse.move(x, y)
+    noise_page.mouse.down()
+    noise_page.mouse.move(x + 50, y, steps=3)
+    noise_page.mouse.up()
+    assert state(found, "concepts")[0][0]["covariances"][0] != wide
+
+
+def test_keys_move_grow_and_remove(noise_page: Page):
+    found = figure(noise_page, "flow")
+    chosen = handle(found, "0.1.0")
+    chosen.focus()
+    (before,) = state(found, "concepts")
+    noise_page.keyboard.press("ArrowRight")
+    noise_page.keyboard.press("Shift+ArrowUp")
+    noise_page.keyboard.press("+")
+    (after,) = state(found, "concepts")
+    assert after[0]["means"][1][0] > before[0]["means"][1][0]
+    assert after[0]["means"][1][1] > before[0]["means"][1][1] + 0.2
+    assert after[0]["covariances"][1][0][0] > before[0]["covariances"][1][0][0]
+    noise_page.keyboard.press("Delete")
+    (left,) = state(found, "concepts")
+    assert len(left[0]["weights"]) == 2
+    assert sum(left[0]["weights"]) == pytest.approx(1)
+
+
+def test_a_finger_drags(browser: Browser, book: Path):
+    page = open_page(browser, book / "chapters" / "02-what-is-composition.html", has_touch=True)
+    found = figure(page, "both")
+    before = state(found, "concepts")[0][0]["means"][0]
+    x, y = centre(handle(found, "0.0.0"))
+    client = page.context.new_cdp_session(page)
+    touch = lambda kind, points: client.send(  # noqa: E731
+        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+    )
+    touch("touchStart", [{"x": x + 15, "y": y + 12}])  # within 22 px: the target is 44 px wide
+    for step in (1, 2, 3):
+        touch("touchMove", [{"x": x - 20 * step, "y": y - 10 * step}])
+    touch("touchEnd", [])
+    after = state(found, "concepts")[0][0]["means"][0]
+    assert after[0] < before[0] - 0.3
+    page.context.close()
+
+
+def test_play_pause_step_and_reseed(noise_page: Page):
+    found = figure(noise_page, "flow")
+    sigma = found.locator(".pc-transport output")
+    found.get_by_role("button", name="Restart").click()
+    expect(found.get_by_role("button", name="Pause")).to_be_visible()
+    noise_page.wait_for_function(
+        "output => parseFloat(output.textContent) < 60", arg=sigma.element_handle()
+    )
+    found.get_by_role("button", name="Pause").click()
+    (paused,) = state(found, "sigma")
+    assert 0 < paused < 60
+    found.get_by_role("button", name="Step").click()
+    (stepped,) = state(found, "sigma")
+    assert 0 < stepped < paused
+    (seed,) = state(found, "seed")
+    found.get_by_role("button", name="New noise").click()
+    assert state(found, "seed") == [seed + 1]
+    found.get_by_role("button", name="Play").click()
+    expect(sigma).to_have_text("0", timeout=15_000)
+    expect(found.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_less_motion_goes_straight_to_the_end(browser: Browser, book: Path):
+    path = book / "chapters" / "01-noise-and-scores.html"
+    page = open_page(browser, path, reduced_motion="reduce")
+    found = figure(page, "flow")
+    found.get_by_role("button", name="Restart").click()
+    assert state(found, "sigma") == [0]
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_gives_the_library_numbers(explorer: Locator, name: str):
+    explorer.locator("select").first.select_option(name)
+    (sigma,) = state(explorer, "sigma")
+    shown = f"Noise level {float(f'{sigma:.3g}'):g}."
+    expect(explorer.locator(".pc-summary")).to_contain_text(shown)
+    explorer.page.wait_for_timeout(300)
+    readout, box, operator = state(explorer, "readout", "box", "operator")
+    preset = PRESETS[name]()
+    ours = pc.Explorer.from_preset(name).composition
+    assert operator == preset.options.get("operator", "composition")
+    answers = {True: "yes", False: "no", None: "not known"}
+    assert readout["normalisable"].startswith(answers[ours.normalisable(0)])
+    # The picture's box at this noise level, widened as the camera does.
+    half = min(box[2] - box[0], box[3] - box[1]) / 2
+    zoom = max(1.0, 2.2 * sigma / half)
+    middle = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]
+    reach = [zoom * (box[2] - box[0]) / 2, zoom * (box[3] - box[1]) / 2]
+    low = [m - r for m, r in zip(middle, reach, strict=True)]
+    high = [m + r for m, r in zip(middle, reach, strict=True)]
+    grid = pc.Grid(low, high, 96)
+    try:
+        truth = ours.exact()
+    except ValueError:
+        return  # compared by quadrature, or not normalisable
+    theirs = 0.5 * (grid.masses(ours, sigma) - grid.masses(truth, sigma)).abs().sum()
+    assert readout["gap"] == pytest.approx(float(theirs), abs=1e-9)
+
+
+def test_copied_python_rebuilds_the_state(explorer: Locator, capsys):
+    explorer.locator("select").first.select_option("guidance")
+    chosen = handle(explorer, "1.0.0")
+    chosen.focus()
+    explorer.page.keyboard.press("ArrowRight")
+    text = copied(explorer, "Copy as Python")
+    names: dict = {}
+    exec(compile(text, "snippet", "exec"), names)
+    assert len(capsys.readouterr().out) > 10
+    assert names["run"].samples.shape == (500, 2)
+    concepts, weights = state(explorer, "concepts", "weights")
+    assert names["composition"].weights.tolist() == weights
+    for concept, spec in zip(names["concepts"], concepts, strict=True):
+        assert concept.means.tolist() == spec["means"]
+    points = 2 * torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    theirs = explorer.page.evaluate(
+        """async ([module, c, points]) => {
+            const blob = new Blob([module], { type: "text/javascript" });
+            const { math } = (await import(URL.createObjectURL(blob))).default;
+            const at = new math.Composition(new math.Mixture(c.background),
+                c.concepts.map((m) => new math.Mixture(m)), c.weights).at(0.5);
+            return points.map(([x, y]) => at.logDensity(x, y));
+        }""",
+        [
+            bundle.module(),
+            dict(zip(("background", "concepts", "weights"),
+                     state(explorer, "background", "concepts", "weights"), strict=True)),
+            points.tolist(),
+        ],
+    )  # fmt: skip
+    ours = names["composition"].log_prob(points.double(), 0.5)
+    assert ours.tolist() == pytest.approx(theirs, rel=1e-9)
+
+
+def test_a_link_restores_the_state(browser: Browser, book: Path, explorer: Locator):
+    explorer.locator("select").first.select_option("tidy-lie")
+    handle(explorer, "0.0.0").focus()
+    explorer.page.keyboard.press("ArrowUp")
+    link = copied(explorer, "Copy link")
+    fragment = link[link.index("#") :]
+    keys = ("background", "concepts", "weights", "operator", "sigma", "show", "seed")
+    page = open_page(browser, book / "chapters" / "index.html", fragment)
+    assert state(figure(page, "explorer"), *keys) == state(explorer, *keys)
+    page.context.close()
+    broken = open_page(browser, book / "chapters" / "index.html", fragment[:40])
+    found = figure(broken, "explorer")
+    expect(found.locator(".pc-notice")).to_contain_text("could not be read")
+    assert state(found, "preset") == [""]
+    broken.context.close()
+
+
+def test_two_figures_on_a_page_are_independent(noise_page: Page):
+    flow, score = figure(noise_page, "flow"), figure(noise_page, "score")
+    keys = ("concepts", "sigma", "show")
+    before = state(score, *keys)
+    handle(flow, "0.0.0").focus()
+    noise_page.keyboard.press("ArrowRight")
+    flow.get_by_role("button", name="Step").click()
+    assert state(score, *keys) == before
+    assert state(flow, "concepts")[0] != before[0]
+
+
+def test_a_state_that_makes_no_sense_is_refused_with_a_way_back(noise_page: Page):
+    found = figure(noise_page, "flow")
+    before = state(found, "concepts")
+    found.evaluate("f => f.pcModel.set('concepts', [{ weights: [1], means: [[0, NaN]] }])")
+    expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
+    found.get_by_role("button", name="Back to the start").click()
+    expect(found.locator(".pc-notice")).to_be_hidden()
+    assert state(found, "concepts") == before
+
+
+def test_without_scripts_and_in_print_there_is_a_still_picture(browser: Browser, book: Path):
+    path = book / "chapters" / "02-what-is-composition.html"
+    page = open_page(browser, path, java_script_enabled=False)
+    still = page.locator(".pc-still").first
+    expect(still).to_be_visible()
+    assert still.get_attribute("alt")
+    page.context.close()
+    page = open_page(browser, path)
+    mount_all(page)
+    page.emulate_media(media="print")
+    expect(page.locator(".pc-still").first).to_be_visible()
+    expect(page.locator(".pc-explorer").first).to_be_hidden()
+    page.context.close()
+
+
+def test_the_pages_module_agrees_with_the_library(browser: Browser):
+    compare = (Path(__file__).parents[1] / "widgets" / "agreement.mjs").read_text("utf-8")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the density is not normalisable")
+        numbers = fixture()
+    page = browser.new_page()
+    report = page.evaluate(
+        """async ([module, compare, fixture]) => {
+            const load = (text) =>
+                import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+            const { default: widget } = await load(module);
+            return (await load(compare)).compare(widget.math, fixture);
+        }""",
+        [bundle.module(), compare, numbers],
+    )
+    page.close()
+    assert len(report) > 50
+    assert max(entry["worst"] for entry in report) < 1e-9

@@ -1,0 +1,24 @@
+import subprocess
+import sys
+from pathlib import Path
+
+CORE = Path(__file__).resolve().parents[1] / "benchmarks" / "core.py"
+
+
+def run(*options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(CORE), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_benchmark_runs():
+    done = run("--quick", "--repeats", "1", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    for words in ("projcomp", "torch.distributions", "heun", "peak MB"):
+        assert words in done.stdout
+    assert "jax" in done.stdout  # a row, or a line that says why there is none
+
+
+def test_the_benchmark_refuses_nonsense():
+    done = run("--repeats", "0")
+    assert done.returncode == 2
+    assert "--threads and --repeats must be at least 1" in done.stderr
