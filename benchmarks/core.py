@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import projcomp as pc
@@ -29,15 +30,22 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def timed(function: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Least and median seconds of `repeats` calls, after two that do not count."""
-    function(), function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times), statistics.median(times)
+def timed(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, tuple[float, float]]:
+    """Least and median seconds of `repeats` calls of each way.
+
+    In up to three rounds over all ways, so that what else the machine does falls on each alike;
+    the first call of a round does not count.
+    """
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    rounds = min(3, repeats)
+    for turn in range(rounds):
+        for name, way in ways.items():
+            way()
+            for _ in range(repeats * (turn + 1) // rounds - repeats * turn // rounds):
+                start = time.perf_counter()
+                way()
+                times[name].append(time.perf_counter() - start)
+    return {name: (min(found), statistics.median(found)) for name, found in times.items()}
 
 
 def table(title: str, head: list[str], rows: list[list[str]]) -> None:
@@ -124,18 +132,16 @@ def composed_scores(points: int, repeats: int) -> None:
     ways = {"projcomp": lambda: c.score(x, SIGMA), "torch.distributions, autograd": plain(x)}
     if importlib.util.find_spec("jax"):
         ways["jax.jit, float64"] = compiled(x)
-    least, rows = {}, []
-    wanted = ways["projcomp"]()
-    for name, way in ways.items():
-        least[name], median = timed(way, repeats)
-        gap = (torch.from_dlpack(way()) - wanted).abs().max().item()
+    times, wanted, rows = timed(ways, repeats), ways["projcomp"](), []
+    for name, (least, median) in times.items():
+        gap = (torch.from_dlpack(ways[name]()) - wanted).abs().max().item()
         rows.append(
             [
                 name,
-                f"{1e3 * least[name]:.1f}",
+                f"{1e3 * least:.1f}",
                 f"{1e3 * median:.1f}",
-                f"{points / least[name]:.3g}",
-                f"{least[name] / least['projcomp']:.1f}",
+                f"{points / least:.3g}",
+                f"{least / times['projcomp'][0]:.1f}",
                 f"{gap:.1e}",
             ]
         )
@@ -152,16 +158,13 @@ def composed_scores(points: int, repeats: int) -> None:
 def composed_samples(samples: int, steps: int, repeats: int) -> None:
     c, sigmas = composition(), pc.sigma_grid(0.01, 100.0, steps)
 
-    def run(method: str) -> Callable[[], object]:
-        return lambda: pc.reverse_diffusion(
-            c, samples, sigmas, method, generator=seeded(), progress=False
-        )
+    def run(method: str) -> pc.Run:
+        return pc.reverse_diffusion(c, samples, sigmas, method, generator=seeded(), progress=False)
 
     rows = []
-    for method in ("heun", "euler", "sde"):
-        least, median = timed(run(method), repeats)
-        evaluations = run(method)().evaluations
-        rows.append([method, str(evaluations), f"{least:.2f}", f"{median:.2f}"])
+    ways = {method: partial(run, method) for method in ("heun", "euler", "sde")}
+    for method, (least, median) in timed(ways, repeats).items():
+        rows.append([method, str(run(method).evaluations), f"{least:.2f}", f"{median:.2f}"])
     table(
         f"{samples:,} samples of the same composition in {steps} steps",
         ["", "evaluations", "least s", "median s"],
@@ -196,7 +199,7 @@ def empirical_child(points: int, dim: int, batch: int, repeats: int, offset: flo
     score = p.score(x, 5.0)
     held = peak() - baseline
     needed = data.nbytes + x.nbytes + score.nbytes + batch * points * 8
-    least, median = timed(lambda: p.score(x, 5.0), repeats)
+    least, median = timed({"": lambda: p.score(x, 5.0)}, repeats)[""]
     print(held, needed, least, median)
 
 

@@ -84,8 +84,7 @@ class MixturePowers(Density):
             rotated = (rotation.view(-1, n) @ x).view(n, m, k, batch)
             z = (rotated - (rotation * means.permute(1, 2, 0)).sum(3)[..., None]) * scale
 
-        share = _squared_length(z, scratch)  # becomes each component's posterior probability
-        share = torch.add(constant, share, alpha=-0.5, out=scratch.inplace(share))
+        share = _log_shares(constant, z, scratch)  # becomes each component's posterior probability
         top = share.detach().amax(1)
         share = torch.sub(share, top[:, None], out=scratch.inplace(share))
         share = torch.exp(share, out=scratch.inplace(share))
@@ -140,12 +139,13 @@ class MixturePowers(Density):
         return max(256, budget // (m * k * self.dim))
 
 
-def _squared_length(z: Tensor, scratch: Scratch) -> Tensor:
-    """Sum of squares over the first axis of z, (n, m, K, B)."""
+def _log_shares(constant: Tensor, z: Tensor, scratch: Scratch) -> Tensor:
+    """constant - |z|^2 / 2, with squares summed over the first axis of z, (n, m, K, B)."""
     n, *shape = z.shape
     if n > 4:
-        return torch.mul(z, z, out=scratch("square", n, *shape)).sum(0)
-    total = torch.mul(z[0], z[0], out=scratch("square", *shape))
+        squares = torch.mul(z, z, out=scratch("square", n, *shape)).sum(0)
+        return torch.add(constant, squares, alpha=-0.5, out=scratch.inplace(squares))
+    total = torch.addcmul(constant, z[0], z[0], value=-0.5, out=scratch("square", *shape))
     for row in z[1:]:
-        total = torch.addcmul(total, row, row, out=scratch.inplace(total))
+        total = torch.addcmul(total, row, row, value=-0.5, out=scratch.inplace(total))
     return total
