@@ -72,7 +72,8 @@ FRAMES = """async () => {
         let longest = 0;
         for (let s = 0; s < 60; s++) {
             const t = performance.now();
-            points = widget.math.step(composition, points, levels[s], levels[s + 1], "heun", normal);
+            const [high, low] = [levels[s], levels[s + 1]];
+            points = widget.math.step(composition, points, high, low, "heun", normal);
             longest = Math.max(longest, performance.now() - t);
         }
         paths.push([performance.now() - begun, longest]);

@@ -136,7 +136,7 @@ def test_front_matter_is_canonical(path):
     assert head == (
         "jupytext:\n  formats: md:myst\n  text_representation:\n    extension: .md\n"
         "    format_name: myst\n    format_version: 0.13\n"
-        "kernelspec:\n  display_name: Python 3\n  language: python\n  name: python3\n"
+        "kernelspec:\n  display_name: Python 3 (ipykernel)\n  language: python\n  name: python3\n"
     )
 
 

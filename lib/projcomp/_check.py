@@ -39,8 +39,8 @@ def largest(tensor: Tensor) -> float:
     """Largest magnitude in `tensor`, without a temporary of its size; NaN if it holds one."""
     if not tensor.numel():
         return 0.0
-    low, high = torch.aminmax(tensor.detach())
-    return max(-float(low), float(high))
+    low, high = torch.stack(torch.aminmax(tensor.detach())).tolist()
+    return max(-low, high)
 
 
 def from_numpy(name: str, value, dtype=np.float64) -> Tensor:

@@ -58,15 +58,16 @@ class MixturePowers(Density):
         self._last: tuple = (None, None)
 
     def _log_prob(self, x, sigma):
-        return self._evaluate(x, sigma, want_score=False)[0]
+        return self._evaluate(x, sigma, score=False)[0]
 
     def _score(self, x, sigma):
-        return self._evaluate(x, sigma, want_score=True)[1]
+        return self._evaluate(x, sigma, log_prob=False)[1]
 
     def _log_prob_and_score(self, x, sigma):
-        return self._evaluate(x, sigma, want_score=True)
+        return self._evaluate(x, sigma)
 
-    def _evaluate(self, x, sigma, want_score):
+    def _evaluate(self, x, sigma, log_prob=True, score=True):
+        """Log density and score, each computed only if wanted."""
         n, batch = x.shape
         m, k = self._shape
         scratch = Scratch(x, sigma)
@@ -89,8 +90,8 @@ class MixturePowers(Density):
         share = torch.sub(share, top[:, None], out=scratch.inplace(share))
         share = torch.exp(share, out=scratch.inplace(share))
         total = share.sum(1)
-        log_prob = (exponents * (total.log() + top)).sum(0)
-        if not want_score:
+        log_prob = (exponents * (total.log() + top)).sum(0) if log_prob else None
+        if not score:
             return log_prob, None
         share = torch.mul(share, (-exponents / total)[:, None], out=scratch.inplace(share))
         if affine is not None:

@@ -1,4 +1,4 @@
-"""The Explorer: a figure of the plane that is alive in JupyterLab and on the book's static pages."""
+"""The Explorer: a figure of the plane, alive in JupyterLab and on the book's static pages."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ class Explorer(anywidget.AnyWidget):
     name = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
     readout = traitlets.Dict().tag(sync=True)
-    _samples = traitlets.Bytes(b"").tag(sync=True)
+    # The front end hands over a memoryview, which the trait would refuse.
+    _samples = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value or b""))
 
     def __init__(
         self,

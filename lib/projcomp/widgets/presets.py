@@ -257,7 +257,7 @@ PRESETS: dict[str, Callable[[], Preset]] = {
         60, 1, 0.4, "a milder shear", "The same with blobs that overlap: less is lost on the way."
     ),
     "steep-shear": shear(
-        30, 2, 0.3, "a steep shear", "Axes at 30°: nearly every sample ends in two of the four blobs."
+        30, 2, 0.3, "a steep shear", "Axes at 30°: nearly every sample ends in two of four blobs."
     ),
     "skewed-shear": skewed_shear,
     "jump": jump,

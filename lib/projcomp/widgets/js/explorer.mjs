@@ -2,25 +2,26 @@
 // anywidget calls render({ model, el }) in a notebook; the book's pages call it with a model shim.
 
 import { Composition } from "./composition.mjs";
-import { button, element } from "./controls.mjs";
+import { element } from "./controls.mjs";
 import * as draw from "./draw.mjs";
 import { edited, editable, withCopy, without } from "./editing.mjs";
 import { Field, totalVariation } from "./field.mjs";
 import { Handles } from "./handles.mjs";
+import { copy, layout, notify, place, wayBack } from "./layout.mjs";
 import { LineView } from "./lineview.mjs";
 import { Mixture } from "./mixture.mjs";
-import { OPERATORS, Panel } from "./panel.mjs";
+import { Panel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
 import { Player } from "./player.mjs";
 import { normals, sigmaGrid, step } from "./sampling.mjs";
 import { Scene } from "./scene.mjs";
 import { checkedState, decode, encode } from "./state.mjs";
+import { factsOf, inWords, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min", "sigma_max",
   "steps", "method", "particles", "seed", "show", "box", "controls", "preset", "directions", "view",
 ];
-const LINES = ["solid", "dashed", "dotted", "dashed"];
 
 /** The mathematics, for the tests that hold it against the library. */
 const math = { Composition, Field, Mixture, normals, sigmaGrid, step, totalVariation };
@@ -70,20 +71,8 @@ class Explorer {
   }
 
   build(el) {
-    const canvas = (name, label) => element("canvas", { class: name, role: "img", "aria-label": label });
-    this.root = element("div", { class: "pc-explorer", role: "group", "aria-label": this.model.get("summary") });
-    this.notices = element("div", { class: "pc-notice", role: "status", hidden: true });
-    this.plane = canvas("pc-plane", "The picture; its state is summed up in words below");
-    this.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    this.svg.setAttribute("class", "pc-handles");
-    this.svg.setAttribute("role", "group");
-    this.svg.setAttribute("aria-label", "Handles");
-    this.margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow, or precisions")];
-    const view = element("div", { class: "pc-field-of-view" }, this.plane, this.svg);
-    this.stage = element("div", { class: "pc-stage" }, this.margins[0], view, this.margins[1]);
-    this.view = this.model.get("view") === "line" ? new LineView(this.stage) : new PlaneView(this.stage);
-    this.legend = element("div", { class: "pc-legend" });
-    this.summary = element("div", { class: "pc-summary", "aria-live": "polite" });
+    Object.assign(this, layout(this.model.get("summary")));
+    this.view = this.model.get("view") === "line" ? new LineView(this.stage) : new PlaneView();
     this.handles = new Handles(this.svg, {
       onEdit: (p, k, change) => this.edit(p, k, change),
       onSelect: (p, k) => this.select(p, k),
@@ -91,9 +80,7 @@ class Explorer {
     });
     this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
     this.panel = new Panel(this, this.model);
-    const left = element("div", { class: "pc-left" }, this.stage, this.legend, this.panel.transport);
-    const body = element("div", { class: "pc-body" }, left, this.panel.node);
-    this.root.append(this.notices, body, this.summary);
+    place(this, this.panel);
     el.replaceChildren(this.root);
   }
 
@@ -142,9 +129,7 @@ class Explorer {
   }
 
   notice(text, back = false) {
-    this.notices.replaceChildren(text);
-    if (back) this.notices.append(" ", button("Back to the start", () => this.reset()));
-    this.notices.hidden = !text;
+    notify(this.notices, text, ...(back ? [" ", wayBack(() => this.reset())] : []));
   }
 
   reset() {
@@ -302,22 +287,7 @@ class Explorer {
   }
 
   paintLegend() {
-    const { show, operator } = this.state;
-    const rows = [];
-    const item = (role, style, text) => rows.push([role, style, text]);
-    if (show.includes("interaction")) {
-      item("concept-1", "fill", "interaction below 0");
-      item("concept-2", "fill", "interaction above 0");
-    } else if (show.includes("composition")) item("composed", "fill", OPERATORS[operator]);
-    if (show.includes("parts")) {
-      const base = operator === "bayes" ? "unconditional" : "background";
-      if (this.scene.composition.background) item("background", "dotted", base);
-      this.state.concepts.forEach((_, i) => item(`concept-${i + 1}`, LINES[i], `concept ${i + 1}`));
-    }
-    if (show.includes("truth")) {
-      const how = this.scene.exact() ? "" : " (by quadrature)";
-      item("ink", "dashed", this.scene.hasTruth ? `noised composition${how}` : "no composition to noise");
-    }
+    const rows = legendRows(this.state, this.scene);
     const key = JSON.stringify(rows);
     if (this.legendKey === key) return;
     this.legendKey = key;
@@ -327,17 +297,6 @@ class Explorer {
   }
 
   // -- telling ------------------------------------------------------------------------------
-
-  facts() {
-    const { scene, state } = this;
-    const word = (answer) => (answer === null ? "not known" : answer ? "yes" : "no");
-    const at = (sigma) => word(scene.composition.normalisable(sigma));
-    const normalisable = `${at(0)} at σ = 0${state.sigma ? `, ${at(state.sigma)} here` : ""}`;
-    if (state.view === "line") return { normalisable, first: NaN, second: NaN, gap: NaN, along: NaN };
-    const [first, second] = state.directions.map((d, i) => scene.shadow(i, d)?.error ?? NaN);
-    const along = state.show.includes("samples") ? scene.interactionAlong(this.chosen % state.particles) : NaN;
-    return { normalisable, first, second, gap: scene.gap(), along };
-  }
 
   /** When all is drawn: tell the notebook what was found. */
   settle(path) {
@@ -354,16 +313,10 @@ class Explorer {
   describe() {
     clearTimeout(this.speaker);
     this.speaker = setTimeout(() => {
-      const facts = this.facts();
+      const facts = factsOf(this.state, this.scene, this.chosen % this.state.particles);
       this.panel.report(facts);
-      const finite = (x) => (Number.isFinite(x) ? x : null);
-      const { normalisable, first, second, gap } = facts;
-      this.push({ readout: { normalisable, first: finite(first), second: finite(second), gap: finite(gap) } });
-      const say = (what, x) => (Number.isFinite(x) ? ` ${what} ${x.toFixed(2)}.` : "");
-      this.summary.textContent =
-        `Noise level ${Number(this.state.sigma.toPrecision(3))}. Normalisable: ${normalisable}.` +
-        say("First shadow off by", first) + say("Second shadow off by", second) +
-        say("Distance of the composed noise to the noised composition", gap);
+      this.push({ readout: readoutOf(facts) });
+      this.summary.textContent = inWords(facts, this.state.sigma);
     }, 120);
   }
 
@@ -380,18 +333,8 @@ class Explorer {
     }
   }
 
-  async copy(text, what) {
-    try {
-      await navigator.clipboard.writeText(text);
-      this.notice(`${what} copied.`);
-    } catch {
-      // No clipboard on this page: show the text, ready to be copied by hand.
-      const area = element("textarea", { readonly: true, "aria-label": what, rows: 6 });
-      area.value = text;
-      this.notice(`${what}, to copy: `);
-      this.notices.append(area);
-      area.select();
-    }
+  copy(text, what) {
+    return copy(this.notices, text, what);
   }
 
   copyLink() {

@@ -9,7 +9,6 @@ const FOOT = 22; // pixels below the axis, for its numbers
 
 export class LineView {
   constructor(stage) {
-    this.stage = stage;
     stage.classList.add("pc-line");
   }
 

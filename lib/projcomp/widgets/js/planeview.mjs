@@ -8,10 +8,6 @@ const OUTLINE = 96;
 const TRACKS = 6;
 
 export class PlaneView {
-  constructor(stage) {
-    this.stage = stage;
-  }
-
   frame(scene, width, height) {
     return new draw.Frame(scene.box, width, height);
   }

@@ -1,0 +1,55 @@
+// What the figure says of itself: the legend, the numbers, and the same in words.
+
+import { OPERATORS } from "./panel.mjs";
+
+const LINES = ["solid", "dashed", "dotted", "dashed"];
+
+/** Rows of the legend: [role of the colour, style of the line, text]. */
+export function legendRows({ show, operator, concepts }, scene) {
+  const rows = [];
+  const alone = concepts.length === 1 && !scene.composition.background;
+  if (show.includes("interaction")) {
+    rows.push(["concept-1", "fill", "interaction below 0"], ["concept-2", "fill", "interaction above 0"]);
+  } else if (show.includes("composition")) {
+    rows.push(["composed", "fill", alone ? "distribution" : OPERATORS[operator]]);
+  }
+  if (show.includes("parts")) {
+    const base = operator === "bayes" ? "unconditional" : "background";
+    if (scene.composition.background) rows.push(["background", "dotted", base]);
+    concepts.forEach((_, i) => rows.push([`concept-${i + 1}`, LINES[i], `concept ${i + 1}`]));
+  }
+  if (show.includes("truth")) {
+    const how = scene.exact() ? "" : " (by quadrature)";
+    const text = scene.hasTruth ? `noised composition${how}` : "no composition to noise";
+    rows.push(["ink", "dashed", text]);
+  }
+  return rows;
+}
+
+/** Normalisability in words, and the numbers; NaN for what the figure does not show. */
+export function factsOf(state, scene, chosen) {
+  const word = (answer) => (answer === null ? "not known" : answer ? "yes" : "no");
+  const at = (sigma) => word(scene.composition.normalisable(sigma));
+  const normalisable = `${at(0)} at σ = 0${state.sigma ? `, ${at(state.sigma)} here` : ""}`;
+  if (state.view === "line") return { normalisable, first: NaN, second: NaN, gap: NaN, along: NaN };
+  const [first, second] = state.directions.map((d, i) => scene.shadow(i, d)?.error ?? NaN);
+  const along = state.show.includes("samples") ? scene.interactionAlong(chosen) : NaN;
+  return { normalisable, first, second, gap: scene.gap(), along };
+}
+
+/** The facts as a notebook's trait holds them. */
+export function readoutOf({ normalisable, first, second, gap }) {
+  const finite = (x) => (Number.isFinite(x) ? x : null);
+  return { normalisable, first: finite(first), second: finite(second), gap: finite(gap) };
+}
+
+/** The facts as a sentence for a screen reader. */
+export function inWords({ normalisable, first, second, gap }, sigma) {
+  const say = (what, x) => (Number.isFinite(x) ? ` ${what} ${x.toFixed(2)}.` : "");
+  return (
+    `Noise level ${Number(sigma.toPrecision(3))}. Normalisable: ${normalisable}.` +
+    say("First shadow off by", first) +
+    say("Second shadow off by", second) +
+    say("Distance of the composed noise to the noised composition", gap)
+  );
+}
