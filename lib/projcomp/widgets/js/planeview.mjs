@@ -38,9 +38,8 @@ export class PlaneView {
         const masses = scene.masses(name, mixture, OUTLINE);
         draw.outlines(context, frame, scene.field(OUTLINE), masses, colour, dash);
       };
-      if (composition.background) {
-        outline("background", composition.background, colours.background, draw.DASHES.background);
-      }
+      const base = scene.base();
+      if (base) outline("base", base, colours.background, draw.DASHES.background);
       concepts.forEach((p, i) => outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
     }
     if (show.includes("truth") && scene.hasTruth) {

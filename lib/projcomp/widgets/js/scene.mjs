@@ -71,11 +71,12 @@ export class Scene {
     return this.kept.get(`${name} ${cells}`, key, () => field.masses(mixtureOrComposition.at(sigma)));
   }
 
-  background() {
-    const { state } = this;
-    return state.operator === "bayes" || state.operator === "composition"
-      ? this.composition.background
-      : null;
+  /** What the operator divides by; the simple product shows the background that it leaves out. */
+  base() {
+    const { background } = this.state;
+    const own = this.composition.background;
+    if (own || !background) return own;
+    return this.kept.get("base", JSON.stringify(background), () => new Mixture(background));
   }
 
   /** The truth beside the composed noise: closed form, or null for quadrature. */
@@ -190,10 +191,6 @@ export class Scene {
       total += value * (high * high - low * low);
     }
     return total;
-  }
-
-  conceptMixtures() {
-    return this.kept.get("concepts", this.parts, () => this.state.concepts.map((c) => new Mixture(c)));
   }
 }
 

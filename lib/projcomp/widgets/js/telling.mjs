@@ -14,8 +14,8 @@ export function legendRows({ show, operator, concepts }, scene) {
     rows.push(["composed", "fill", alone ? "distribution" : OPERATORS[operator]]);
   }
   if (show.includes("parts")) {
-    const base = operator === "bayes" ? "unconditional" : "background";
-    if (scene.composition.background) rows.push(["background", "dotted", base]);
+    const names = { bayes: "unconditional", product: "background (left out)" };
+    if (scene.base()) rows.push(["background", "dotted", names[operator] ?? "background"]);
     concepts.forEach((_, i) => rows.push([`concept-${i + 1}`, LINES[i], `concept ${i + 1}`]));
   }
   if (show.includes("truth")) {
