@@ -85,7 +85,8 @@ export class LineView {
     for (let x = Math.ceil(frame.left / unit) * unit; x <= frame.right; x += unit) {
       context.moveTo(frame.x(x), frame.y(0));
       context.lineTo(frame.x(x), frame.y(0) + 4);
-      context.fillText(String(Number(x.toFixed(6))), frame.x(x), frame.y(0) + 15);
+      const inside = Math.min(frame.x(x), frame.width - frame.x(x)) > 10;
+      if (inside) context.fillText(String(Number(x.toFixed(6))), frame.x(x), frame.y(0) + 15);
     }
     context.stroke();
     context.textAlign = "left";
