@@ -157,11 +157,25 @@ class Explorer(anywidget.AnyWidget):
         )
 
     @classmethod
-    def from_preset(cls, preset: str, **options) -> Explorer:
-        """The Explorer in the state of a preset; `options` override its arguments."""
+    def from_preset(
+        cls,
+        preset: str,
+        *,
+        controls: Sequence[str] | None = None,
+        sigma: float | None = None,
+        name: str = "explorer",
+        alt: str | None = None,
+    ) -> Explorer:
+        """The Explorer in the state of a preset; sigma and alt are the preset's own if None."""
         _check.choice("preset", preset, tuple(PRESETS))
         chosen = PRESETS[preset]()
-        return cls(chosen.background, chosen.concepts, **{**chosen.options, **options})
+        options = dict(chosen.options)
+        if sigma is not None:
+            options["sigma"] = sigma
+        words = f"{chosen.title}. {chosen.notice}" if alt is None else alt
+        return cls(
+            chosen.background, chosen.concepts, controls=controls, name=name, alt=words, **options
+        )
 
     @property
     def composition(self) -> Composition:
@@ -185,8 +199,8 @@ class Explorer(anywidget.AnyWidget):
         """Everything that the figure is made of, as plain values."""
         return {key: getattr(self, key) for key in STATE}
 
-    def _repr_mimebundle_(self, **keywords):
-        bundle_ = super()._repr_mimebundle_(**keywords)
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        bundle_ = super()._repr_mimebundle_(include=include, exclude=exclude)
         data, *rest = bundle_ if isinstance(bundle_, tuple) else (bundle_,)
         picture = still_picture(self.composition, self.box, self.sigma)
         state = json.dumps(self.state()).replace("<", "\\u003c")

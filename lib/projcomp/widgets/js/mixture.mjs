@@ -70,8 +70,8 @@ export class MixtureAt {
     this.s1 = 0;
   }
 
-  /** log density at (x, y) only: the hot loop of every picture. */
-  logDensity(x, y) {
+  /** Sets every component's log density at (x, y), weight included; returns the largest. */
+  weigh(x, y) {
     const { rows, logits, size } = this;
     let top = -Infinity;
     for (let k = 0, r = 0; k < size; k++, r += 6) {
@@ -82,6 +82,13 @@ export class MixtureAt {
       logits[k] = l;
       if (l > top) top = l;
     }
+    return top;
+  }
+
+  /** log density at (x, y) only. */
+  logDensity(x, y) {
+    const { logits, size } = this;
+    const top = this.weigh(x, y);
     if (size === 1) return top;
     let total = 0;
     for (let k = 0; k < size; k++) {
@@ -151,15 +158,7 @@ export class MixtureAt {
   /** Sets logProb and the score (s0, s1) at (x, y); y is 0 on the line. */
   evaluate(x, y) {
     const { rows, logits, size } = this;
-    let top = -Infinity;
-    for (let k = 0, r = 0; k < size; k++, r += 6) {
-      const dx = x - rows[r + 1];
-      const dy = y - rows[r + 2];
-      const l =
-        rows[r] - 0.5 * (dx * (rows[r + 3] * dx + 2 * rows[r + 4] * dy) + rows[r + 5] * dy * dy);
-      logits[k] = l;
-      if (l > top) top = l;
-    }
+    const top = this.weigh(x, y);
     let total = 0;
     let s0 = 0;
     let s1 = 0;
