@@ -51,6 +51,7 @@ FRAMES = """async () => {
     const event = (kind, dx) => new PointerEvent(kind,
         { bubbles: true, pointerId: 1, button: 0, clientX: x + dx, clientY: y });
     handle.dispatchEvent(event("pointerdown", 0));
+    WORK.length = 0;
     const drags = [];
     for (let i = 0; i < 120; i++) {
         const begun = performance.now();

@@ -266,6 +266,7 @@ def test_a_link_restores_the_state(browser: Browser, book: Path, explorer: Locat
     explorer.page.keyboard.press("ArrowUp")
     link = copied(explorer, "Copy link")
     fragment = link[link.index("#") :]
+    assert explorer.page.url == link
     keys = ("background", "concepts", "weights", "operator", "sigma", "show", "seed")
     page = open_page(browser, book / "chapters" / "index.html", fragment)
     assert state(figure(page, "explorer"), *keys) == state(explorer, *keys)

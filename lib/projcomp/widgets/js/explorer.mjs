@@ -339,6 +339,8 @@ class Explorer {
 
   copyLink() {
     const hash = `#pc-${this.model.get("name")}=${encode(this.state)}`;
+    // JupyterLab's address is its own.
+    if (!document.body.dataset.jpThemeLight) history.replaceState(null, "", hash);
     return this.copy(`${location.href.split("#")[0]}${hash}`, "Link");
   }
 }
