@@ -199,12 +199,15 @@ def test_less_motion_goes_straight_to_the_end(browser: Browser, book: Path):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_gives_the_library_numbers(explorer: Locator, name: str):
+    explorer.evaluate("f => f.pcModel.set('readout', {})")
     explorer.locator("select").first.select_option(name)
-    (sigma,) = state(explorer, "sigma")
-    shown = f"Noise level {float(f'{sigma:.3g}'):g}."
-    expect(explorer.locator(".pc-summary")).to_contain_text(shown)
-    explorer.page.wait_for_timeout(300)
-    readout, box, operator = state(explorer, "readout", "box", "operator")
+    explorer.page.wait_for_function(
+        "f => f.pcModel.get('readout').normalisable", arg=explorer.element_handle()
+    )
+    readout, box, operator, sigma = state(explorer, "readout", "box", "operator", "sigma")
+    expect(explorer.locator(".pc-summary")).to_contain_text(
+        f"Noise level {float(f'{sigma:.3g}'):g}."
+    )
     preset = PRESETS[name]()
     ours = pc.Explorer.from_preset(name).composition
     assert operator == preset.options.get("operator", "composition")
