@@ -23,6 +23,13 @@ FLAGS = [
     "--no-first-run",
 ]
 
+# Resolves when the formulas are typeset: until then a page is too busy to be tested.
+TYPESET = """() => new Promise((done) => {
+    const wait = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(wait, 20);
+    if (document.querySelector("script[src*=mathjax]")) wait();
+    else done();
+})"""
+
 
 def chapters() -> list[str]:
     """The book's pages, in reading order, from its table of contents."""

@@ -13,7 +13,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.widgets import PRESETS, bundle
 
-from tests.book.conftest import chapters, mount_all
+from tests.book.conftest import TYPESET, chapters, mount_all
 from tests.widgets.fixture import fixture
 
 STATE = "figure => JSON.parse(JSON.stringify(%s.map(key => figure.pcModel.get(key))))"
@@ -23,6 +23,8 @@ def open_page(browser: Browser, path: Path, fragment: str = "", **options) -> Pa
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, **options)
     page = context.new_page()
     page.goto(path.as_uri() + fragment)
+    if options.get("java_script_enabled", True):
+        page.evaluate(TYPESET)
     return page
 
 
@@ -134,6 +136,7 @@ def test_keys_move_grow_and_remove(noise_page: Page):
     found = figure(noise_page, "flow")
     chosen = handle(found, "0.1.0")
     chosen.focus()
+    expect(chosen).to_be_focused()
     (before,) = state(found, "concepts")
     noise_page.keyboard.press("ArrowRight")
     noise_page.keyboard.press("Shift+ArrowUp")

@@ -11,13 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from tests.book.conftest import mount_all
+from tests.book.conftest import TYPESET, mount_all
 
-TYPESET = """() => new Promise((done) => {
-    const wait = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(wait, 20);
-    if (document.querySelector("script[src*=mathjax]")) wait();
-    else done();
-})"""
 PROOFS = "details.sd-dropdown"
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
 
