@@ -77,6 +77,7 @@ class Explorer {
       onEdit: (p, k, change) => this.edit(p, k, change),
       onSelect: (p, k) => this.select(p, k),
       onEnd: () => this.describe(),
+      present: () => this.parts(),
     });
     this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
     this.panel = new Panel(this, this.model);

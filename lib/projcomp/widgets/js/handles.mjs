@@ -25,10 +25,13 @@ export function covarianceOf({ large, small, angle }) {
 const clampVariance = (v) => Math.min(400, Math.max(0.0025, v));
 
 export class Handles {
-  /** onEdit(part, component, change) is called with {mean} or {covariance}, or "delete". */
-  constructor(svg, { onEdit, onSelect, onEnd }) {
+  /**
+   * onEdit(part, component, change) is called with {mean} or {covariance}, or "delete"; present()
+   * gives the parts as they are now, which may be ahead of what was last drawn.
+   */
+  constructor(svg, { onEdit, onSelect, onEnd, present }) {
     this.svg = svg;
-    Object.assign(this, { onEdit, onSelect, onEnd });
+    Object.assign(this, { onEdit, onSelect, onEnd, present });
     this.marks = new Map();
     this.drag = null;
     this.listeners = new AbortController();
@@ -135,7 +138,7 @@ export class Handles {
   }
 
   moveTo(p, k, role, x, y) {
-    const { spec } = this.parts[p];
+    const { spec } = this.present()[p];
     const line = spec.means[k].length === 1;
     if (role === 0) return this.onEdit(p, k, { mean: line ? [x] : [x, y] });
     if (line) {
@@ -157,12 +160,13 @@ export class Handles {
   }
 
   key(event, p, k, role) {
-    const { spec } = this.parts[p];
+    const part = this.present()[p];
+    const { spec } = part;
     const unit = (this.frame.right - this.frame.left) / (event.shiftKey ? 20 : 100);
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const scale = { "+": 1.15, "=": 1.15, "-": 1 / 1.15 }[event.key];
     if (moves[event.key]) {
-      const [x, y] = this.position(this.parts[p], k, role);
+      const [x, y] = this.position(part, k, role);
       this.moveTo(p, k, role, x + unit * moves[event.key][0], y + unit * moves[event.key][1]);
     } else if (scale) {
       const covariance = spec.covariances[k].map((row) => row.map((c) => c * scale));
