@@ -63,7 +63,7 @@ def prepare_kernels() -> None:
     Threads that wait must sleep: on a busy machine torch's idle ones would take the cores from
     the one that works (a chapter of 20 s then takes 60 to 150 s).
     """
-    os.environ.update(PROJCOMP_STATIC="1", TQDM_DISABLE="1", PYTHONHASHSEED="0")
+    os.environ.update(TQDM_DISABLE="1", PYTHONHASHSEED="0")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.pop("MPLBACKEND", None)
 
@@ -191,7 +191,7 @@ def copy_assets(app: Sphinx, exception: Exception | None) -> None:
 def load_figures(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """The script of the live figures, on the pages that have any."""
+    """The script of the live figures, on the pages that have any; formulas wait for them."""
     for script in context["script_files"]:
         if "mathjax" in str(script.filename):
             script.attributes["type"] = "text/later"  # book.js starts it, after the first figure

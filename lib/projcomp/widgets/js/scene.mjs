@@ -27,8 +27,6 @@ class Kept {
 export class Scene {
   constructor() {
     this.kept = new Kept();
-    this.version = 0;
-    this.fields = new Map();
   }
 
   /** Call when the state is another one. */
