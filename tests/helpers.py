@@ -101,24 +101,5 @@ def close_in_scale(actual: Tensor, wanted: Tensor, relative: float = 1e-10) -> N
     torch.testing.assert_close(actual, wanted, rtol=0.0, atol=relative * scale)
 
 
-def bump(x: Tensor) -> Tensor:
-    """(u, v) -> (u, v + u^2), with unit Jacobian: a banana out of a Gaussian."""
-    return torch.stack([x[..., 0], x[..., 1] + x[..., 0] ** 2], -1)
-
-
-def unbump(y: Tensor) -> Tensor:
-    return torch.stack([y[..., 0], y[..., 1] - y[..., 0] ** 2], -1)
-
-
-def swirl(x: Tensor) -> Tensor:
-    """(r, a) -> exp(r) (cos a, sin a): polar coordinates with a logarithmic radius."""
-    radius = x[..., 0].exp()
-    return torch.stack([radius * x[..., 1].cos(), radius * x[..., 1].sin()], -1)
-
-
-def unswirl(y: Tensor) -> Tensor:
-    return torch.stack([0.5 * (y * y).sum(-1).log(), torch.atan2(y[..., 1], y[..., 0])], -1)
-
-
-BANANA = pc.Diffeomorphism(2, bump, unbump, lambda x: torch.zeros_like(x[..., 0]))
-POLAR = pc.Diffeomorphism(2, swirl, unswirl)
+BANANA = pc.warps.banana()
+POLAR = pc.warps.polar()

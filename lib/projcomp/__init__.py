@@ -28,7 +28,9 @@ _HOME = {
     "Run": "samplers",
     "Explorer": "widgets",
 }
-_MODULES = ("densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "widgets")
+_MODULES = (
+    "densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "warps", "widgets",
+)  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
 __version__ = "0.1.0"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from projcomp import warps
 from projcomp.densities import BlockProduct, Density, GaussianMixture, gaussian, pushforward
 
 
@@ -95,13 +96,12 @@ def clutter() -> Preset:
 
 def sheared(degrees: float, m: float, s: float, shares=((0.5, 0.5), (0.5, 0.5))):
     """Background and concepts u = ±m, v = ±m, in pixel axes at an angle; and the feature rows."""
-    angle = math.radians(degrees)
-    matrix = torch.tensor([[1.0, math.cos(angle)], [0.0, math.sin(angle)]], dtype=torch.float64)
+    axes = warps.shear(math.radians(degrees))
     flat = line((1, 0, s))
     pair = [line((a, m, s), (b, -m, s)) for a, b in shares]
     features = [blocks(flat, flat), blocks(pair[0], flat), blocks(flat, pair[1])]
-    background, *concepts = [pushforward(f, matrix) for f in features]
-    return background, concepts, torch.linalg.inv(matrix).tolist()
+    background, *concepts = [pushforward(f, axes) for f in features]
+    return background, concepts, torch.linalg.inv(axes.matrix).tolist()
 
 
 def shear(degrees: float, m: float, s: float, title: str, notice: str) -> Callable[[], Preset]:
