@@ -243,3 +243,18 @@ def test_a_large_exact_transport_is_solved_to_the_end(generator):
     p = random_mixture(generator, 3, 2)
     x, y = p.sample(1500, generator=generator), p.sample(1500, generator=generator)
     assert 0 < metrics.w2(x, y) < 1
+
+
+def test_compare_takes_samples_as_its_target():
+    target = random_mixture(seeded(31), 2, 2)
+    x, pool = target.sample(800, generator=seeded(32)), target.sample(1600, generator=seeded(33))
+    same = metrics.compare(x, pool, generator=seeded(34))
+    moved = metrics.compare(x + 1.0, pool, generator=seeded(34))
+    assert abs(same.value - same.floor) < 5 * (same.error + same.floor_error)
+    assert moved.excess > 5
+    assert same.batch == 100
+
+
+def test_compare_needs_twice_as_many_reference_samples():
+    with pytest.raises(ValueError, match=r"samples \(l, 2\) with l >= 64, got \(63, 2\)"):
+        metrics.compare(torch.zeros(32, 2), torch.zeros(63, 2))

@@ -13,6 +13,7 @@ _HOME = {
     "gaussian": "densities",
     "Empirical": "densities",
     "BlockProduct": "densities",
+    "Scored": "densities",
     "Diffeomorphism": "densities",
     "LinearMap": "densities",
     "Pushforward": "densities",
@@ -26,10 +27,13 @@ _HOME = {
     "Grid": "grid",
     "reverse_diffusion": "samplers",
     "Run": "samplers",
+    "diagnose": "diagnostics",
+    "find_blocks": "diagnostics",
     "Explorer": "widgets",
 }
 _MODULES = (
-    "densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "warps", "widgets",
+    "densities", "composition", "diagnostics", "grid", "metrics", "noise", "plots", "samplers",
+    "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

@@ -80,11 +80,7 @@ class Composition(Density):
         composed path from solving the heat equation: with v = sigma^2 and q the unnormalised
         composition, d log q/dv - (Laplacian log q + |grad log q|^2)/2 = -I.
         """
-        deltas = self.deltas(x, sigma)
-        weights = self.weights.to(deltas)
-        total = torch.tensordot(weights, deltas, dims=1)
-        squares = torch.tensordot(weights, (deltas * deltas).sum(-1), dims=1)
-        return 0.5 * ((total * total).sum(-1) - squares)
+        return interaction_of(self.deltas(x, sigma), self.weights)
 
     def normalisable(self, sigma=0.0) -> bool | None:
         """Whether the composition at noise level `sigma` has a finite integral.
@@ -162,6 +158,14 @@ class Composition(Density):
 
     def _chunk(self, device):
         return min(factor._chunk(device) for factor, _ in self._factors)
+
+
+def interaction_of(deltas: Tensor, weights: Tensor) -> Tensor:
+    """(|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2, of deltas (k, ..., n): (...)."""
+    weights = weights.to(deltas)
+    total = torch.tensordot(weights, deltas, dims=1)
+    squares = torch.tensordot(weights, (deltas * deltas).sum(-1), dims=1)
+    return 0.5 * ((total * total).sum(-1) - squares)
 
 
 def compose(background: Density, concepts: Sequence[Density], weights=None) -> Composition:

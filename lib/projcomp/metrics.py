@@ -112,7 +112,7 @@ class Comparison:
 
 def compare(
     samples,
-    target: Density,
+    target: Density | Tensor,
     distance: Callable[[Tensor, Tensor], float] = sliced_w2,
     *,
     sigma=0.0,
@@ -125,16 +125,24 @@ def compare(
     same size, and that set against another. Mean and standard error over the batches.
 
     samples: (m, n) with m >= 2 * batches (the remainder of m / batches is left out).
+    target: a Density with an exact sampler, or samples of it, at least 2 m: (l, n).
     distance: a function of two sample sets, e.g. `w2`, `sliced_w2`, `energy_distance`.
     generator: source of the exact samples, and of the directions of `sliced_w2`.
     Raises ValueError for too few samples, or a target that cannot be sampled.
     """
-    samples, _ = _check.points("samples", samples, target.dim)
+    known = target if isinstance(target, Density) else _check.real("target", target)
+    dim = target.dim if isinstance(target, Density) else known.shape[-1] if known.ndim else 0
+    samples, _ = _check.points("samples", samples, dim)
     batches = _check.count("batches", batches, 2)
     if samples.ndim != 2 or len(samples) < 2 * batches:
         raise ValueError(
-            f"samples must have shape (m, {target.dim}) with m >= {2 * batches}, got "
+            f"samples must have shape (m, {dim}) with m >= {2 * batches}, got "
             f"{tuple(samples.shape)}"
+        )
+    if isinstance(known, Tensor) and (known.ndim != 2 or len(known) < 2 * len(samples)):
+        raise ValueError(
+            f"target must be a Density or samples (l, {dim}) with l >= {2 * len(samples)}, got "
+            f"{tuple(known.shape)}"
         )
     if distance is sliced_w2:
         distance = partial(sliced_w2, generator=generator)
@@ -142,8 +150,11 @@ def compare(
     values, floors = [], []
     for index in range(batches):
         batch = samples[index * size : (index + 1) * size].cpu()
-        reference = target.sample(size, sigma, generator).cpu()
-        again = target.sample(size, sigma, generator).cpu()
+        if isinstance(known, Tensor):
+            pair = known[2 * index * size : 2 * (index + 1) * size].cpu()
+        else:
+            pair = torch.cat([known.sample(size, sigma, generator).cpu() for _ in range(2)])
+        reference, again = pair[:size], pair[size:]
         values.append(distance(batch, reference))
         floors.append(distance(again, reference))
     gap, gap_error = mean_and_error([v - f for v, f in zip(values, floors, strict=True)])

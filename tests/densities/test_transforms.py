@@ -182,3 +182,12 @@ P = pc.gaussian([0.0, 0.0], 1.0)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("f", [BANANA, POLAR, pc.LinearMap([[2.0, 1.0], [0.0, 1.0]], [1.0, -1.0])])
+def test_inverted_undoes_it(f):
+    z = normal(seeded(41), 30, 2)
+    x = f.forward(z)
+    close(f.inverted().forward(x), z, absolute=1e-12)
+    close(f.inverted().inverse(z), x)
+    close(f.inverted().log_abs_det(x), -f.log_abs_det(z), absolute=1e-12)

@@ -4,6 +4,7 @@ from projcomp.densities.base import Density, Flat
 from projcomp.densities.blocks import BlockProduct
 from projcomp.densities.empirical import Empirical
 from projcomp.densities.mixtures import GaussianMixture, gaussian
+from projcomp.densities.scored import Scored
 from projcomp.densities.transforms import Diffeomorphism, LinearMap, Pushforward, pushforward
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GaussianMixture",
     "LinearMap",
     "Pushforward",
+    "Scored",
     "gaussian",
     "pushforward",
 ]

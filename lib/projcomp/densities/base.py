@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -21,6 +22,9 @@ class Density(ABC):
     A subclass gives `_log_prob` or `_score` (or both) on points laid out as (n, B), contiguous
     along the points, in float64, with `sigma` a tensor of shape () or (B,).
     """
+
+    most_samples: float = math.inf
+    """How many independent samples `sample` can give in one call, at most."""
 
     def __init__(self, dim: int):
         self.dim = _check.count("dim", dim)

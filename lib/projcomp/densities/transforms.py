@@ -59,6 +59,12 @@ class Diffeomorphism:
         jacobian = torch.func.vmap(torch.func.jacrev(self._forward))(flat)
         return torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1]).to(dtype)
 
+    def inverted(self) -> Diffeomorphism:
+        """f^-1 as a map of its own."""
+        return Diffeomorphism(
+            self.dim, self._inverse, self._forward, lambda y: -self.log_abs_det(self._inverse(y))
+        )
+
     def _apply(self, function, x):
         x, dtype = _check.points("x", x, self.dim)
         return function(x).to(dtype)
@@ -91,6 +97,11 @@ class LinearMap(Diffeomorphism):
             lambda y: (y - offset.to(y.device)) @ inverse.T.to(y.device),
             lambda x: log_abs_det.to(x.device).expand(x.shape[:-1]),
         )
+
+    def inverted(self) -> LinearMap:
+        """y -> matrix^-1 (y - offset)."""
+        matrix = self.matrix.T if self.orthogonal else torch.linalg.inv(self.matrix)
+        return LinearMap(matrix, -(matrix @ self.offset))
 
 
 class Pushforward(Density):

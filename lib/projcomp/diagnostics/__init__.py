@@ -1,0 +1,7 @@
+"""Diagnostics: is it factorized? do composing and noising commute? is it projective?"""
+
+from projcomp.diagnostics.diagnose import diagnose
+from projcomp.diagnostics.report import Report
+from projcomp.diagnostics.subspaces import find_blocks
+
+__all__ = ["Report", "diagnose", "find_blocks"]

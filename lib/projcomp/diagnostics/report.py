@@ -1,0 +1,204 @@
+"""What `diagnose` answers with: numbers to read, a table to print, HTML in a notebook."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from projcomp.diagnostics.factorisation import Leak
+from projcomp.diagnostics.measure import Estimate
+from projcomp.diagnostics.path import Level, Path
+from projcomp.diagnostics.subspaces import Features
+from projcomp.metrics import Comparison
+
+_ROWS = 8
+_NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """What was found of one concept; None where it can't be told.
+
+    leak: where its score delta goes. dependence: distance of its samples to samples whose block
+    and rest are shuffled. off_block: distance to p_b off its block. shadow: projective error of the
+    sampler's particles, the distance between their block and the concept's. target: the same for
+    C itself. All distances are sliced W2 in feature space, beside their noise floor.
+    """
+
+    leak: Leak | None = None
+    dependence: Comparison | None = None
+    off_block: Comparison | None = None
+    shadow: Comparison | None = None
+    target: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Background:
+    """Dependence among the blocks under p_b; None where it can't be told.
+
+    entanglement: from scores, in nats (the mutual information where that is small); for an
+    orthogonal feature map. dependence: distance of samples to samples with the blocks shuffled.
+    """
+
+    entanglement: Estimate | None = None
+    dependence: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """In words. kind: "exact", "path", "target", "both", "none" or "unknown"."""
+
+    kind: str
+    title: str
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The diagnosis of a composition. `print` it, or show it in a notebook.
+
+    normalisable: whether C has a finite integral; None where that is not known.
+    lost: the noise levels at which C[p^sigma] is known to have none.
+    features: feature map and blocks (None if none were given or found).
+    concepts: one entry a concept. background: whether its blocks are independent.
+    path: the noise levels, and how the deltas stand to each other along the way.
+    """
+
+    dim: int
+    samples: int
+    weights: list[float]
+    normalisable: bool | None
+    lost: list[float]
+    features: Features | None
+    concepts: list[Concept]
+    background: Background
+    path: Path | None
+    notes: list[str] = field(default_factory=list)
+    verdict: Verdict = Verdict("unknown", "No verdict", [])
+
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """The numbers as tables: a title, a header, and rows of words."""
+        return [*self._factorisation(), *self._levels(), *self._angles()]
+
+    def __str__(self):
+        lines = [self._what(), "", f"Verdict: {self.verdict.title}."]
+        lines += [f"  - {reason}" for reason in self.verdict.reasons]
+        for title, header, rows in self.tables():
+            lines += ["", title, *_aligned([header, *rows])]
+        if self.notes:
+            lines += ["", *(f"Note: {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        def cells(tag, row):
+            return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in row)
+
+        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.verdict.reasons)
+        parts = [
+            f"<p>{html.escape(self._what())}</p>",
+            f"<p><strong>{html.escape(self.verdict.title)}.</strong></p><ul>{reasons}</ul>",
+        ]
+        for title, header, rows in self.tables():
+            body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+            parts.append(
+                f"<table><caption>{html.escape(title)}</caption>"
+                f"<thead><tr>{cells('th', header)}</tr></thead><tbody>{body}</tbody></table>"
+            )
+        parts += [f"<p>Note: {html.escape(note)}</p>" for note in self.notes]
+        return f'<div class="pc-report" tabindex="0">{"".join(parts)}</div>'
+
+    def _what(self) -> str:
+        k = len(self.concepts)
+        weights = "" if set(self.weights) == {1.0} else f", weights {self.weights}"
+        return (
+            f"Composition of {k} concept{'s' * (k > 1)} over a background in R^{self.dim}"
+            f"{weights}; {self.samples:,} samples"
+        )
+
+    def _factorisation(self):
+        normalisable = {True: "yes", False: "no", None: "not known"}[self.normalisable]
+        rows = [["normalisable at σ = 0", *[normalisable] * len(self.concepts)]]
+        if self.features is not None:
+            sizes = [str(len(block)) for block in self.features.own]
+            how = "dimensions of the block" + (" (found)" if self.features.found else "")
+            rows.append([how, *sizes])
+        for label, pick in (
+            ("delta off its block, share", lambda c: c.leak and c.leak.off_block),
+            ("delta changed by the rest, share", lambda c: c.leak and c.leak.others),
+            ("change in all, nats", lambda c: c.leak and c.leak.change),
+            ("dependence of block and rest", lambda c: c.dependence),
+            ("distance to p_b off its block", lambda c: c.off_block),
+            ("projective error of the samples", lambda c: c.shadow),
+            ("projective error of C itself", lambda c: c.target),
+        ):
+            found = [pick(concept) for concept in self.concepts]
+            if any(item is not None for item in found):
+                rows.append([label, *map(_words, found)])
+        header = ["", *(f"concept {i + 1}" for i in range(len(self.concepts)))]
+        yield "Factorisation, and the shadows (sliced W2, noise floor in brackets)", header, rows
+        found = {
+            "dependence of the blocks by scores, nats": self.background.entanglement,
+            "dependence of the blocks by samples": self.background.dependence,
+        }
+        rows = [[label, _words(item)] for label, item in found.items() if item is not None]
+        if rows:
+            yield "Background", ["", "p_b"], rows
+
+    def _levels(self):
+        if self.path is None:
+            return
+        chosen = _spaced(self.path.levels[:-1], _ROWS) + self.path.levels[-1:]
+        header = ["σ", "spread of σ² I", "TV of C[p^σ] to N_σ[C]", "TV of samples to C[p^σ]"]
+        rows = [
+            [f"{a.sigma:.3g}", *map(_words, (a.interaction, a.commuting, a.path))] for a in chosen
+        ]
+        yield "The path (TV: total variation)", header, rows
+
+    def _angles(self):
+        if self.path is None or len(self.concepts) < 2:
+            return
+        path = self.path
+        pairs = [(i, j) for j in range(len(self.concepts)) for i in range(j)]
+        header = ["concepts", "same point", "across points and levels", "of the means"]
+        rows = [
+            [f"{i + 1}, {j + 1}", *(_cosine(table[i, j]) for table in (
+                path.same_point, path.across, path.mean_cosines
+            ))]
+            for i, j in pairs
+        ]  # fmt: skip
+        yield "Cosines between the score deltas", header, rows
+
+
+def worst(levels: list[Level], name: str) -> Level | None:
+    """The level at which a quantity is largest, of those at which it is known."""
+    known = [level for level in levels if getattr(level, name) is not None]
+    return max(known, key=lambda level: getattr(level, name).value, default=None)
+
+
+def _words(item) -> str:
+    if item is None:
+        return _NOTHING
+    if isinstance(item, Comparison):
+        return f"{item.value:.3g} ± {item.error:.1g} ({item.floor:.3g})"
+    return str(item)
+
+
+def _cosine(value: Tensor) -> str:
+    return "no shift" if value.isnan() else f"{float(value):.3f}"
+
+
+def _spaced(levels: list[Level], count: int) -> list[Level]:
+    if len(levels) <= count:
+        return levels
+    return [levels[round(i * (len(levels) - 1) / (count - 1))] for i in range(count)]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return [lines[0], "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
