@@ -52,7 +52,9 @@ def test_verdicts(name, kind, said):
 
 def test_right_target_wrong_path_in_features():
     background, concepts, rows = sheared(60, 2, 0.3, ((0.7, 0.3), (0.3, 0.7)))
-    report = pc.diagnose(background, concepts, BLOCKS, transform=rows, generator=seeded(1))
+    report = pc.diagnose(
+        background, concepts, BLOCKS, transform=rows, samples=4000, generator=seeded(1)
+    )
     assert report.verdict.kind == "path"
     assert "Right target" in report.verdict.title
     for concept in report.concepts:
