@@ -27,6 +27,7 @@ _HOME = {
     "reverse_diffusion": "samplers",
     "Run": "samplers",
     "Explorer": "widgets",
+    "Square": "widgets",
 }
 _MODULES = (
     "densities", "composition", "grid", "metrics", "noise", "plots", "samplers", "warps", "widgets",
