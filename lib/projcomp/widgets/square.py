@@ -33,10 +33,11 @@ OPERATORS = ("composition", "product")
 ROUTES = ("first", "second")
 MOST_CONCEPTS = 2
 WIDEST_ANGLE = 3.0
+DEPTH = 4.0  # of the pixels' box: nats below the peak
 
 STATE = (
-    "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "box",
-    "pixel_boxes", "name", "summary",
+    "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "boxes", "name",
+    "summary",
 )  # fmt: skip
 
 
@@ -78,8 +79,7 @@ class Square(Figure):
     amount = traitlets.Float().tag(sync=True)
     route = traitlets.Enum(ROUTES).tag(sync=True)
     show = traitlets.List(traitlets.Enum(LAYERS)).tag(sync=True)
-    box = traitlets.List(traitlets.Float()).tag(sync=True)
-    pixel_boxes = traitlets.Dict().tag(sync=True)
+    boxes = traitlets.Dict().tag(sync=True)  # of each warp: of the features, and of the pixels
 
     def __init__(
         self,
@@ -108,10 +108,10 @@ class Square(Figure):
         _check.choice("operator", operator, OPERATORS)
         _check.choice("route", route, ROUTES)
         amount = checked_amount(warp, amount)
-        box = fitted_box(specs) if box is None else _box("box", box)
-        pixel_boxes = {key: fitted_pixels(key, specs, box) for key in WARPS}
+        given = None if box is None else _box("box", box)
+        boxes = {key: _boxes(key, specs, given, warp) for key in WARPS}
         if pixel_box is not None:
-            pixel_boxes[warp] = _box("pixel_box", pixel_box)
+            boxes[warp][1] = _box("pixel_box", pixel_box)
         super().__init__(
             background=specs[0],
             concepts=specs[1:],
@@ -120,8 +120,7 @@ class Square(Figure):
             amount=amount,
             route=route,
             show=list(show),
-            box=box,
-            pixel_boxes=pixel_boxes,
+            boxes=boxes,
             name=name,
             summary=_words(warp, amount) if alt is None else alt,
         )
@@ -162,13 +161,10 @@ class Square(Figure):
 
     def still(self) -> str:
         pushed = [pushforward(part, self.map) for part in self._features()]
-        left, bottom, right, top = self.box
-        if self.warp == "polar":
-            bottom, top = -math.pi, math.pi
         shown = self.routes[ROUTES.index(self.route)]
+        box, pixel_box = self.boxes[self.warp]
         return still_square(
-            (self.composition, self._features(), (left, bottom, right, top)),
-            (shown, pushed, self.pixel_boxes[self.warp]),
+            (self.composition, self._features(), box), (shown, pushed, pixel_box)
         )
 
     def _features(self) -> list[Density]:
@@ -198,24 +194,37 @@ def checked_amount(warp: str, amount: float | None) -> float:
     return number
 
 
-def fitted_pixels(warp: str, specs: Sequence[Spec], box: Sequence[float]) -> list[float]:
-    """A square of pixels that holds the parts and their composition for every amount.
+def _boxes(warp: str, specs: Sequence[Spec], given: list[float] | None, opening: str) -> list:
+    """[box of the features, box of the pixels] for a warp.
 
-    specs: of the background and the concepts. box: of feature space.
+    A box that was given for the opening warp serves all others with the same kind of features.
+    The pixels' box holds the parts and their composition for every amount.
     """
-    left, bottom, right, top = box
     if warp == "polar":
-        bottom, top = -math.pi, math.pi
-    grid = Grid([left, bottom], [right, top], 60)
+        low, high = (given[0], given[2]) if given and opening == warp else _span(specs, 0)
+        box = [low, -math.pi, high, math.pi]
+    else:
+        box = given if given and opening != "polar" else fitted_box(specs)
+    grid = Grid(box[:2], box[2:], 60)
     features = [_feature(spec, warp) for spec in specs]
     seen = torch.zeros(grid.points.shape[:-1], dtype=torch.bool)
     for density in [*features, _composed("composition", features)]:
         logs = density.log_prob(grid.points)
-        seen |= logs > logs.max() - 4.0
+        seen |= logs > logs.max() - DEPTH
     low, high, _ = WARPS[warp]
     amounts = torch.linspace(low, high, 7 if high > low else 1).tolist()
     points = torch.cat([warp_of(warp, a).forward(grid.points[seen]) for a in amounts])
-    return _square_around(points)
+    return [box, _square_around(points)]
+
+
+def _span(specs: Sequence[Spec], axis: int) -> tuple[float, float]:
+    """What holds every component out to three standard deviations, along one coordinate."""
+    ends = [
+        (m[axis] - 3 * c[axis][axis] ** 0.5, m[axis] + 3 * c[axis][axis] ** 0.5)
+        for spec in specs
+        for m, c in zip(spec["means"], spec["covariances"], strict=True)
+    ]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _square_around(points: Tensor) -> list[float]:
@@ -272,10 +281,10 @@ _SIDES = (0.6, -1.5, 0.35), (0.4, 1.5, 0.35)
 PRESETS = {
     "rotation": (_CENTRAL, (_SIDES, _SIDES)),
     "shear": (_CENTRAL, (_SIDES, _SIDES)),
-    "banana": (_CENTRAL, (_SIDES, ((0.6, 0.0, 0.35), (0.4, 3.0, 0.35)))),
+    "banana": (_CENTRAL, (_SIDES, ((0.6, -1.2, 0.35), (0.4, 1.8, 0.35)))),
     "polar": (
         (((1, 0.1, 0.4),), ((1, 0.0, 1.4),)),
-        (((0.5, -0.4, 0.15), (0.5, 0.7, 0.15)), ((0.6, -2.2, 0.35), (0.4, 0.8, 0.35))),
+        (((0.4, -0.4, 0.15), (0.6, 0.7, 0.15)), ((0.6, -2.2, 0.35), (0.4, 0.8, 0.35))),
     ),
 }
 

@@ -12,7 +12,7 @@ import { checkedMixture, choice, clamp } from "./state.mjs";
 import { WARPS, wrappedAngle } from "./warp.mjs";
 
 const SHARED = ["background", "concepts", "operator", "warp", "amount", "route", "show"];
-const KEYS = [...SHARED, "box", "pixel_boxes"];
+const KEYS = [...SHARED, "boxes"];
 const MOST_CONCEPTS = 2;
 const WIDEST_ANGLE = 3; // beyond it the turns that are summed would not hold the mass
 const LINES = ["dotted", "solid", "dashed"];
@@ -74,11 +74,13 @@ export class Square extends Figure {
       parts: parts.map(([name, inside]) => [`${name} features`, inside]),
       composed: [`${state.operator} features`, scene.square().features],
       map: (u, v) => [u, v],
+      names: scene.warp.periodic ? ["u", "v = π", "v = −π"] : ["u", "v"],
     });
     paintPlane(this.second, scene.pixelBox, scene, state, colours, {
       parts: parts.map(([name, , pushed]) => [`${name} pixels`, pushed]),
       composed: scene.composed(),
       map: scene.warp.forward,
+      names: ["x", "y"],
     });
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.handles.draw(this.parts(), frame, this.selected, onEllipse);
@@ -104,7 +106,8 @@ export class Square extends Figure {
     const product = scene.difference("product");
     const answer = scene.normalisable();
     const normalisable = answer === null ? "not known" : answer ? "yes" : "no";
-    const size = (x) => (Number.isFinite(x) ? (x >= 0.01 ? x.toFixed(2) : x.toExponential(0)) : "–");
+    const size = (x) =>
+      !Number.isFinite(x) ? "–" : x === 0 ? "0" : x >= 0.01 ? x.toFixed(2) : x.toExponential(0);
     const { label, unit } = WARPS[state.warp];
     const amount = label ? `, ${label} ${state.amount}${unit === "°" ? " degrees" : ""}` : "";
     const words =

@@ -1,5 +1,6 @@
 // What the square shows, computed from its state and kept until the state changes.
 
+import { Composition } from "./composition.mjs";
 import { Field } from "./field.mjs";
 import { Kept } from "./scene.mjs";
 import { largestDifference, square, warpOf } from "./warp.mjs";
@@ -27,14 +28,13 @@ export class SquareScene {
     return this.kept.get(`square ${operator}`, this.key, () => square(base, concepts, this.warp));
   }
 
-  /** Feature space in view: an angle from -pi to pi, where there is one. */
+  /** Feature space in view, and the pixels. */
   get box() {
-    const [left, bottom, right, top] = this.state.box;
-    return this.warp.periodic ? [left, -Math.PI, right, Math.PI] : [left, bottom, right, top];
+    return this.state.boxes[this.state.warp][0];
   }
 
   get pixelBox() {
-    return this.state.pixel_boxes[this.state.warp];
+    return this.state.boxes[this.state.warp][1];
   }
 
   field(box, cells = FINE) {
@@ -67,8 +67,14 @@ export class SquareScene {
     return this.kept.get(`difference ${operator}`, key, () => largestDifference(field, first, second));
   }
 
-  /** true, false, or null where that is not known, as where a feature is an angle. */
+  /**
+   * true, false, or null where the tails do not decide. Where a feature is an angle, they are those
+   * of the other one alone: what is wrapped stays between two positive bounds.
+   */
   normalisable() {
-    return this.warp.periodic ? null : this.square().features.normalisable(0);
+    const { features } = this.square();
+    if (!this.warp.periodic) return features.normalisable(0);
+    const first = (density) => density && density.marginal(0);
+    return new Composition(first(features.background), features.concepts.map(first)).normalisable(0);
   }
 }

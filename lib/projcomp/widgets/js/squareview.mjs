@@ -4,7 +4,7 @@ import * as draw from "./draw.mjs";
 
 const SAMPLES = 96;
 
-export function paintPlane(canvas, box, scene, state, colours, { parts, composed, map }) {
+export function paintPlane(canvas, box, scene, state, colours, { parts, composed, map, names }) {
   const { context, width, height } = draw.prepare(canvas);
   const frame = new draw.Frame(box, width, height);
   const field = scene.field(box);
@@ -20,7 +20,26 @@ export function paintPlane(canvas, box, scene, state, colours, { parts, composed
       draw.outlines(context, frame, field, scene.masses(name, density, box), colour, dash);
     });
   }
+  paintNames(context, frame, names, colours);
   return { frame, width, height };
+}
+
+/** The axes' names at their ends: right, top, and perhaps bottom. */
+function paintNames(context, { width, height }, [right, top, bottom], { ink, paper }) {
+  context.font = "13px sans-serif";
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = paper;
+  context.fillStyle = ink;
+  const write = (text, x, y, align) => {
+    context.textAlign = align;
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
+  write(right, width - 6, height - 7, "right");
+  write(top, 6, 16, "left");
+  if (bottom) write(bottom, 6, height - 7, "left");
+  context.textAlign = "left";
 }
 
 /** Lines of constant u and of constant v over the box of features, under a map. */
