@@ -3,10 +3,10 @@
 import { button, element, group, number, slider } from "./controls.mjs";
 import { componentOf } from "./editing.mjs";
 
-/** Adds the group to a panel; names: of the coordinates. */
-export function inspector(panel, names) {
+/** Adds the group to a panel, open or folded; names: of the coordinates. */
+export function inspector(panel, names, open = true) {
   const { host } = panel;
-  const box = group("chosen component", true);
+  const box = group("chosen component", open);
   const name = element("p", { class: "pc-hint" });
   box.append(name);
   const current = () => {

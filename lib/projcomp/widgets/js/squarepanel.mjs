@@ -26,7 +26,7 @@ export class SquarePanel extends Controls {
     const about = element("p", { class: "pc-hint" },
       "Largest difference of log densities, where either is above a millionth of its peak.");
     this.node.append(element("div", {}, this.readout.node, about));
-    inspector(this, ["u", "v"]);
+    inspector(this, ["u", "v"], false);
     this.node.append(element(
       "div", { class: "pc-buttons" },
       button("Copy as Python", () => host.copy(snippet(host.state), "Python")),
