@@ -115,7 +115,9 @@ def square(warp: str, amount: float, mixtures: list[pc.GaussianMixture]) -> dict
         "logAbsDet": transform.log_abs_det(z).tolist(),
         "logFeatures": [part.log_prob(z).tolist() for part in parts],
         "logPushed": [part.log_prob(x).tolist() for part in pushed],
-        "first": {k: pc.pushforward(r[0], transform).log_prob(x).tolist() for k, r in routes.items()},
+        "first": {
+            k: pc.pushforward(r[0], transform).log_prob(x).tolist() for k, r in routes.items()
+        },
         "second": {k: r[1].log_prob(x).tolist() for k, r in routes.items()},
         "box": [-4.0, -4.0, 4.0, 4.0],
         "cells": 48,

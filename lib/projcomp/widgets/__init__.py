@@ -2,7 +2,13 @@
 
 from importlib import import_module
 
-_HOME = {"Explorer": "explorer", "CONTROLS": "explorer", "PRESETS": "presets", "Preset": "presets", "Square": "square"}
+_HOME = {
+    "Explorer": "explorer",
+    "CONTROLS": "explorer",
+    "PRESETS": "presets",
+    "Preset": "presets",
+    "Square": "square",
+}
 
 __all__ = ["CONTROLS", "PRESETS", "Explorer", "Preset", "Square"]
 

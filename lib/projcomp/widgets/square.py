@@ -36,8 +36,8 @@ WIDEST_ANGLE = 3.0
 DEPTH = 4.0  # of the pixels' box: nats below the peak
 
 STATE = (
-    "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "boxes", "name",
-    "summary",
+    "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "boxes",
+    "name", "summary",
 )  # fmt: skip
 
 
@@ -163,9 +163,7 @@ class Square(Figure):
         pushed = [pushforward(part, self.map) for part in self._features()]
         shown = self.routes[ROUTES.index(self.route)]
         box, pixel_box = self.boxes[self.warp]
-        return still_square(
-            (self.composition, self._features(), box), (shown, pushed, pixel_box)
-        )
+        return still_square((self.composition, self._features(), box), (shown, pushed, pixel_box))
 
     def _features(self) -> list[Density]:
         return [_feature(spec, self.warp) for spec in (self.background, *self.concepts)]

@@ -69,16 +69,15 @@ export class Square extends Figure {
   paint() {
     if (!this.colours || !this.plane.clientWidth) return;
     const { scene, state, colours } = this;
-    const parts = scene.parts();
     const { frame, width, height } = paintPlane(this.plane, scene.box, scene, state, colours, {
-      parts: parts.map(([name, inside]) => [`${name} features`, inside]),
-      composed: [`${state.operator} features`, scene.square().features],
+      parts: scene.parts(false),
+      composed: scene.composed(false),
       map: (u, v) => [u, v],
       names: scene.warp.periodic ? ["u", "v = π", "v = −π"] : ["u", "v"],
     });
     paintPlane(this.second, scene.pixelBox, scene, state, colours, {
-      parts: parts.map(([name, , pushed]) => [`${name} pixels`, pushed]),
-      composed: scene.composed(),
+      parts: scene.parts(true),
+      composed: scene.composed(true),
       map: scene.warp.forward,
       names: ["x", "y"],
     });

@@ -41,22 +41,29 @@ export class SquareScene {
     return this.kept.get(`field ${box} ${cells}`, "", () => new Field(box, cells));
   }
 
-  masses(name, density, box) {
-    const key = `${this.key} ${box}`;
-    return this.kept.get(`masses ${name}`, key, () => this.field(box).masses(density.at(0)));
+  /** Masses of a density over a box; kept while its key stays the same. */
+  masses({ name, density, key }, box) {
+    return this.kept.get(`masses ${name}`, `${key} ${box}`, () => this.field(box).masses(density.at(0)));
   }
 
-  /** The background (always shown) and the concepts, as [name, features, pixels]. */
-  parts() {
+  /** The background (always shown) and the concepts, in feature space or in pixels. */
+  parts(pixels) {
+    const { background, concepts, warp, amount } = this.state;
     const { features, parts } = this.square("composition");
     const inside = [features.background, ...features.concepts];
-    return inside.map((density, i) => [`part ${i}`, density, parts[i]]);
+    const map = pixels ? `${warp} ${amount}` : this.warp.periodic;
+    return [background, ...concepts].map((spec, i) => ({
+      name: `part ${i} ${pixels}`,
+      density: pixels ? parts[i] : inside[i],
+      key: JSON.stringify([spec, map]), // a drag changes one part only
+    }));
   }
 
-  /** The composed density in pixels, by the chosen route. */
-  composed() {
+  /** The composed density: in feature space, or in pixels by the chosen route. */
+  composed(pixels) {
     const { operator, route } = this.state;
-    return [`${operator} ${route}`, this.square()[route]];
+    const how = pixels ? route : "features";
+    return { name: how, density: this.square()[how], key: `${operator} ${this.key}` };
   }
 
   /** How far the two routes differ, for an operator. */

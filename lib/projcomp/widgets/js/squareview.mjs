@@ -9,15 +9,14 @@ export function paintPlane(canvas, box, scene, state, colours, { parts, composed
   const frame = new draw.Frame(box, width, height);
   const field = scene.field(box);
   if (state.show.includes("composition")) {
-    const [name, density] = composed;
-    draw.heat(context, frame, field, scene.masses(name, density, box), colours.paper, colours.composed);
+    draw.heat(context, frame, field, scene.masses(composed, box), colours.paper, colours.composed);
   }
   if (state.show.includes("grid")) paintGrid(context, frame, scene, colours.faint, map);
   if (state.show.includes("parts")) {
-    parts.forEach(([name, density], i) => {
+    parts.forEach((part, i) => {
       const colour = i ? colours.concepts[i - 1] : colours.background;
       const dash = i ? draw.DASHES.concepts[i - 1] : draw.DASHES.background;
-      draw.outlines(context, frame, field, scene.masses(name, density, box), colour, dash);
+      draw.outlines(context, frame, field, scene.masses(part, box), colour, dash);
     });
   }
   paintNames(context, frame, names, colours);
