@@ -5,8 +5,7 @@ import { Field } from "./field.mjs";
 import { Kept } from "./scene.mjs";
 import { largestDifference, square, warpOf } from "./warp.mjs";
 
-export const FINE = 112;
-const TOLD = 96;
+const CELLS = 96;
 
 export class SquareScene {
   constructor() {
@@ -37,8 +36,8 @@ export class SquareScene {
     return this.state.boxes[this.state.warp][1];
   }
 
-  field(box, cells = FINE) {
-    return this.kept.get(`field ${box} ${cells}`, "", () => new Field(box, cells));
+  field(box) {
+    return this.kept.get(`field ${box}`, "", () => new Field(box, CELLS));
   }
 
   /** Masses of a density over a box; kept while its key stays the same. */
@@ -69,7 +68,7 @@ export class SquareScene {
   /** How far the two routes differ, for an operator. */
   difference(operator) {
     const { first, second } = this.square(operator);
-    const field = this.field(this.pixelBox, TOLD);
+    const field = this.field(this.pixelBox);
     const key = `${this.key} ${this.pixelBox}`;
     return this.kept.get(`difference ${operator}`, key, () => largestDifference(field, first, second));
   }

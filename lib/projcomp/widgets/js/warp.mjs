@@ -6,6 +6,7 @@ import { Mixture } from "./mixture.mjs";
 
 const TURN = 2 * Math.PI;
 const TURNS = 3; // copies to each side, as projcomp.warps.Wrapped
+const NEGLIGIBLE = 45; // e^-45 is a thousandth of a double's last digit
 const RADIANS = Math.PI / 180;
 
 /** The warps: what the amount is called, its range, where it starts, and the maps. */
@@ -66,12 +67,25 @@ export function wrappedAngle(v) {
 /** A mixture of the features; where v is an angle, a sum over its turns, for v in (-pi, pi]. */
 export function featureMixture({ weights, means, covariances }, periodic) {
   if (!periodic) return new Mixture({ weights, means, covariances });
-  const turns = Array.from({ length: 2 * TURNS + 1 }, (_, i) => (i - TURNS) * TURN);
+  const copies = [];
+  for (let turn = -TURNS; turn <= TURNS; turn++) {
+    means.forEach(([u, v], k) => {
+      const mean = [u, v + turn * TURN];
+      if (matters(mean[1], covariances[k])) copies.push({ k, mean });
+    });
+  }
   return new Mixture({
-    weights: turns.flatMap(() => weights),
-    means: turns.flatMap((turn) => means.map(([u, v]) => [u, v + turn])),
-    covariances: turns.flatMap(() => covariances),
+    weights: copies.map(({ k }) => weights[k]),
+    means: copies.map(({ mean }) => mean),
+    covariances: copies.map(({ k }) => covariances[k]),
   });
+}
+
+/** Whether a copy with its mean at v adds anything in (-pi, pi] beside the nearest copy. */
+function matters(v, [[, cross], [, variance]]) {
+  if (cross !== 0) return true; // its mean in v moves with u
+  const distance = Math.max(0, Math.abs(v) - Math.PI); // the nearest copy is never beyond pi
+  return (distance ** 2 - Math.PI ** 2) / (2 * variance) < NEGLIGIBLE;
 }
 
 /** A # p at sigma = 0: log p(A^-1(x)) - log |det DA(A^-1(x))|, for anything with `at`. */
