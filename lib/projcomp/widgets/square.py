@@ -33,7 +33,7 @@ OPERATORS = ("composition", "product")
 ROUTES = ("first", "second")
 MOST_CONCEPTS = 2
 WIDEST_ANGLE = 3.0
-DEPTH = 4.0  # of the pixels' box: nats below the peak
+DEPTH = 3.2  # of the pixels' box: nats below the peak
 
 STATE = (
     "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "boxes",
@@ -281,8 +281,8 @@ PRESETS = {
     "shear": (_CENTRAL, (_SIDES, _SIDES)),
     "banana": (_CENTRAL, (_SIDES, ((0.6, -1.2, 0.35), (0.4, 1.8, 0.35)))),
     "polar": (
-        (((1, 0.1, 0.4),), ((1, 0.0, 1.4),)),
-        (((0.4, -0.4, 0.15), (0.6, 0.7, 0.15)), ((0.6, -2.2, 0.35), (0.4, 0.8, 0.35))),
+        (((1, 0.3, 0.4),), ((1, 0.0, 1.4),)),
+        (((0.3, -0.1, 0.12), (0.7, 0.7, 0.12)), ((0.6, -2.2, 0.35), (0.4, 0.8, 0.35))),
     ),
 }
 
