@@ -30,6 +30,7 @@ _HOME = {
     "diagnose": "diagnostics",
     "find_blocks": "diagnostics",
     "Explorer": "widgets",
+    "Square": "widgets",
 }
 _MODULES = (
     "densities", "composition", "diagnostics", "grid", "metrics", "noise", "plots", "samplers",

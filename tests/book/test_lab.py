@@ -172,4 +172,15 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     # From the kernel to the figure.
     run_below(page, notebook, "Out[2].sigma = 2.0; print('set')")
     expect(figure.locator(".pc-transport output").first).to_have_text("2.00")
+
+    # The other kind of figure, both ways.
+    code = "square = pc.Square.from_preset('banana')\nprint('made')\nsquare"
+    assert run_below(page, notebook, "import projcomp as pc\n" + code) == "made"
+    square = notebook.locator(".pc-explorer:has(.pc-pair)")
+    expect(square.locator(".pc-summary")).to_contain_text("Warp: banana", timeout=RUN_MS)
+    square.get_by_role("button", name="map, then compose").click()
+    said = run_below(page, notebook, "print(square.route, square.readout['composition'] < 1e-12)")
+    assert said == "second True"
+    run_below(page, notebook, "square.warp = 'shear'; print('set')")
+    expect(square.locator(".pc-transport output").first).to_have_text("60°")
     context.close()

@@ -55,5 +55,38 @@ export function compare(math, fixture) {
     const [p, q] = [make(c.p), make(c.q)].map((d) => field.masses(d.at(c.sigma)));
     add(`${c.name}: total variation`, [math.totalVariation(p, q)], [c.value]);
   }
+  for (const c of fixture.squares) compareSquare(math, c, add);
   return report;
+}
+
+/** The warp's maps, every density pushed through it, and both routes around the square. */
+function compareSquare(math, c, add) {
+  const warp = math.warpOf(c.warp, c.amount);
+  const name = (what) => `square, ${c.name}: ${what}`;
+  const [base, ...concepts] = c.parts;
+  const squares = {
+    composition: math.square(base, concepts, warp), product: math.square(null, concepts, warp),
+  };
+  const logs = (density, points) => {
+    const at = density.at(0);
+    return points.map(([x, y]) => at.logDensity(x, y));
+  };
+  add(name("forward"), c.features.map((z) => warp.forward(...z)), c.pixels);
+  add(name("inverse"), c.pixels.map((x) => warp.inverse(...x)), c.inverse);
+  add(name("round trip"), c.pixels.map((x) => warp.inverse(...x)), c.features);
+  add(name("determinant"), c.features.map((z) => warp.logAbsDet(...z)), c.logAbsDet);
+  c.parts.forEach((spec, i) => {
+    add(name(`part ${i}`), logs(math.featureMixture(spec, warp.periodic), c.features), c.logFeatures[i]);
+    add(name(`pushed part ${i}`), logs(squares.composition.parts[i], c.pixels), c.logPushed[i]);
+  });
+  const field = new math.Field(c.box, c.cells);
+  for (const [operator, routes] of Object.entries(squares)) {
+    for (const route of ["first", "second"]) {
+      add(name(`${operator}, ${route} route`), logs(routes[route], c.pixels), c[route][operator]);
+    }
+    const gap = math.largestDifference(field, routes.first, routes.second);
+    // Rounding has no digits to agree in.
+    if (c.gaps[operator] > 1e-10) add(name(`${operator}, difference`), [gap], [c.gaps[operator]]);
+    else if (!(gap < 1e-10)) throw new Error(name(`${operator} differs by ${gap}`));
+  }
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import projcomp as pc
 import torch
 from projcomp import metrics
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
+from projcomp.widgets.square import warp_of
 
 SIGMAS = [0.0, 0.05, 0.7, 12.0]
 
@@ -71,11 +74,63 @@ def distance(name: str, p: pc.Composition, q: pc.Composition, sigma: float) -> d
     return {"name": name, "p": parts(p), "q": parts(q), "value": value, **common}
 
 
+SQUARES = [
+    ("rotation", [0.0, 33.0, 180.0]),
+    ("shear", [15.0, 60.0, 90.0]),
+    ("banana", [0.0, 0.6, 1.0]),
+    ("polar", [0.0]),
+]
+
+
+def square(warp: str, amount: float, mixtures: list[pc.GaussianMixture]) -> dict:
+    """Both routes around the square, with the maps that they take."""
+    transform = warp_of(warp, amount)
+    specs = [to_spec("part", mixture, 2) for mixture in mixtures]
+    parts = [pc.warps.Wrapped(m, axis=1) if warp == "polar" else m for m in mixtures]
+    pushed = [pc.pushforward(part, transform) for part in parts]
+    z = 1.2 * torch.randn(60, 2, generator=seeded(1), dtype=torch.float64)
+    if warp == "polar":
+        z[:, 1] = (z[:, 1] + math.pi) % (2 * math.pi) - math.pi
+    x = transform.forward(z)
+    routes = {
+        "composition": [pc.compose(parts[0], parts[1:]), pc.compose(pushed[0], pushed[1:])],
+        "product": [pc.simple_product(parts[1:]), pc.simple_product(pushed[1:])],
+    }
+    grid = pc.Grid.square(4.0, 48)
+    gaps = {}
+    for name, (inside, second) in routes.items():
+        first, second = (
+            grid.masses(density).log() for density in (pc.pushforward(inside, transform), second)
+        )
+        seen = (first > first.max() + math.log(1e-6)) | (second > second.max() + math.log(1e-6))
+        gaps[name] = float((first - second)[seen].abs().max())
+    return {
+        "name": f"{warp} {amount:g}",
+        "warp": warp,
+        "amount": amount,
+        "parts": specs,
+        "features": z.tolist(),
+        "pixels": x.tolist(),
+        "inverse": transform.inverse(x).tolist(),
+        "logAbsDet": transform.log_abs_det(z).tolist(),
+        "logFeatures": [part.log_prob(z).tolist() for part in parts],
+        "logPushed": [part.log_prob(x).tolist() for part in pushed],
+        "first": {
+            k: pc.pushforward(r[0], transform).log_prob(x).tolist() for k, r in routes.items()
+        },
+        "second": {k: r[1].log_prob(x).tolist() for k, r in routes.items()},
+        "box": [-4.0, -4.0, 4.0, 4.0],
+        "cells": 48,
+        "gaps": gaps,
+    }
+
+
 def fixture() -> dict:
     generator = seeded(0)
     mixtures = [random_mixture(k, 2, generator) for k in (3, 4, 2, 5)]
     line = [random_mixture(k, 1, generator) for k in (1, 2, 3)]
     wide = pc.gaussian([0.3, -0.2], [[5.0, 1.0], [1.0, 4.0]])
+    wide_angle = pc.gaussian([0.3, 2.9], [[2.0, 0.5], [0.5, 3.0]])
     compositions = {
         "mixtures": pc.compose(mixtures[0], mixtures[1:3]),
         "weighted": pc.compose(mixtures[0], mixtures[1:], [1.5, -0.5, 0.7]),
@@ -95,5 +150,10 @@ def fixture() -> dict:
         "cases": list(with_warnings.values()),
         "distances": [
             distance("two", compositions["mixtures"], compositions["over one Gaussian"], 0.4),
+        ],
+        "squares": [
+            square(warp, amount, [wide_angle, *mixtures[1:3]])
+            for warp, amounts in SQUARES
+            for amount in amounts
         ],
     }

@@ -2,9 +2,15 @@
 
 from importlib import import_module
 
-_HOME = {"Explorer": "explorer", "CONTROLS": "explorer", "PRESETS": "presets", "Preset": "presets"}
+_HOME = {
+    "Explorer": "explorer",
+    "CONTROLS": "explorer",
+    "PRESETS": "presets",
+    "Preset": "presets",
+    "Square": "square",
+}
 
-__all__ = ["CONTROLS", "PRESETS", "Explorer", "Preset"]
+__all__ = ["CONTROLS", "PRESETS", "Explorer", "Preset", "Square"]
 
 
 def __getattr__(name: str):

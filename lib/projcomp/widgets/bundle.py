@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "js"
-ENTRY = "explorer.mjs"
+ENTRY = "figures.mjs"
 
 _IMPORT = re.compile(
     r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M
@@ -18,7 +18,7 @@ _EXPORT = re.compile(r"^export (?=(async )?(function|class|const) (?P<name>\w+))
 
 @cache
 def module() -> str:
-    """The widget's module: every part in a function of its own, in order of dependence."""
+    """The figures' module: every part in a function of its own, in order of dependence."""
     order: list[str] = []
 
     def visit(file: str) -> None:
@@ -35,7 +35,7 @@ def module() -> str:
 
 @cache
 def style() -> str:
-    """The widget's style sheet."""
+    """The figures' style sheet."""
     return _read("explorer.css")
 
 

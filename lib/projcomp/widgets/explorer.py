@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-import anywidget
 import numpy as np
 import traitlets
 
@@ -13,7 +11,7 @@ from projcomp import _check
 from projcomp.composition import Composition, bayes, compose, simple_product
 from projcomp.densities import Density
 from projcomp.densities.blocks import density_list
-from projcomp.widgets import bundle
+from projcomp.widgets.figure import Figure
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import MOST_CONCEPTS, from_spec, to_spec
 from projcomp.widgets.still import still_picture
@@ -27,15 +25,15 @@ OPERATORS = ("composition", "product", "bayes")
 METHODS = ("heun", "euler", "sde")
 
 
-FIXED = ("controls", "preset", "presets", "view", "name", "summary", "sigma_min")
+FIXED = ("kind", "controls", "preset", "presets", "view", "name", "summary", "sigma_min")
 STATE = (
-    "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min",
+    "kind", "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min",
     "sigma_max", "steps", "method", "particles", "seed", "show", "controls", "box", "directions",
     "preset", "presets", "view", "name", "summary",
 )  # fmt: skip
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Figure):
     """A live figure of a composition in the plane.
 
     In JupyterLab every control is a trait that can be set and observed from Python; on a static
@@ -62,9 +60,9 @@ class Explorer(anywidget.AnyWidget):
     operators or methods.
     """
 
-    _esm = bundle.module()
-    _css = bundle.style()
+    STATE = STATE
 
+    kind = traitlets.Unicode("explorer").tag(sync=True)
     background = traitlets.Dict(allow_none=True).tag(sync=True)
     concepts = traitlets.List().tag(sync=True)
     unconditional = traitlets.Dict(allow_none=True).tag(sync=True)
@@ -84,9 +82,6 @@ class Explorer(anywidget.AnyWidget):
     preset = traitlets.Unicode("").tag(sync=True)
     presets = traitlets.Dict().tag(sync=True)
     view = traitlets.Unicode("plane").tag(sync=True)
-    name = traitlets.Unicode().tag(sync=True)
-    summary = traitlets.Unicode().tag(sync=True)
-    readout = traitlets.Dict().tag(sync=True)
     # The front end hands over a memoryview, which the trait would refuse.
     _samples = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value or b""))
 
@@ -195,24 +190,8 @@ class Explorer(anywidget.AnyWidget):
         dim = 1 if self.view == "line" else 2
         return np.frombuffer(self._samples, dtype=np.float64).reshape(-1, dim)
 
-    def state(self) -> dict:
-        """Everything that the figure is made of, as plain values."""
-        return {key: getattr(self, key) for key in STATE}
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle_ = super()._repr_mimebundle_(include=include, exclude=exclude)
-        data, *rest = bundle_ if isinstance(bundle_, tuple) else (bundle_,)
-        picture = still_picture(self.composition, self.box, self.sigma)
-        state = json.dumps(self.state()).replace("<", "\\u003c")
-        html = (
-            '<div class="pc-figure">'
-            f'<script type="application/json">{state}</script>'
-            f'<img class="pc-still" alt="{_escaped(self.summary)}" '
-            f'src="data:image/png;base64,{picture}">'
-            "</div>"
-        )
-        data = {**(data or {}), "text/html": html}
-        return (data, *rest) if rest else data
+    def still(self) -> str:
+        return still_picture(self.composition, self.box, self.sigma)
 
 
 def _preset_states() -> dict[str, dict]:
@@ -252,7 +231,3 @@ def _unit(vector: Sequence[float]) -> list[float]:
     if len(vector) != 2 or length == 0:
         raise ValueError(f"directions must be nonzero vectors of the plane, got {vector}")
     return [x / length for x in vector]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from projcomp import plots
 from projcomp.composition import Composition
-from projcomp.densities import Flat
+from projcomp.densities import Density, Flat
 from projcomp.grid import Grid
 
 
@@ -24,6 +24,31 @@ def still_picture(composition: Composition, box: Sequence[float], sigma: float) 
         _draw_line(ax, composition, Grid([left], [right], 400), sigma)
     else:
         _draw_plane(ax, composition, Grid([left, bottom], [right, top], 120), sigma)
+    return _encoded(figure)
+
+
+def still_square(*panes: tuple[Density, Sequence[Density], Sequence[float]]) -> str:
+    """The same for two planes side by side: of each what is shaded, the parts (background first)
+    and the box."""
+    figure = Figure(figsize=(7.6, 4.0), layout="constrained")
+    axes = figure.subplots(1, len(panes))
+    titles = "features (u, v)", "pixels (x, y) = A(u, v)"
+    for ax, title, (shaded, parts, (left, bottom, right, top)) in zip(
+        axes, titles, panes, strict=True
+    ):
+        grid = Grid([left, bottom], [right, top], 100)
+        plots.plane(ax, grid, title)
+        plots.heat(ax, shaded, grid, plots.COMPOSED)
+        ax.set(aspect="auto")
+        lines = (plots.LINES[2], *plots.LINES)
+        for part, colour, line in zip(
+            parts, (plots.BACKGROUND, *plots.CONCEPTS), lines, strict=False
+        ):
+            plots.contours(ax, part, grid, colour, line=line)
+    return _encoded(figure)
+
+
+def _encoded(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -1,5 +1,4 @@
-// The panel: ordinary form controls, built from a description of what the figure offers.
-
+// Ordinary form controls, and the panel that holds them.
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -89,3 +88,35 @@ export function list(entries) {
   return { node, set };
 }
 
+/** Two or more buttons of which one is pressed. */
+export function choices(label, options, onInput) {
+  const buttons = Object.entries(options).map(([value, text]) => {
+    const node = button(text, () => onInput(value));
+    return { value, node };
+  });
+  const node = element("div", { class: "pc-choices", role: "group", "aria-label": label }, ...buttons.map((b) => b.node));
+  const set = (value) => {
+    for (const b of buttons) b.node.setAttribute("aria-pressed", String(b.value === value));
+  };
+  return { node, set };
+}
+
+/** A figure's controls: `transport` goes under its picture, `node` beside it; both follow its state. */
+export class Controls {
+  constructor(host) {
+    this.host = host;
+    this.followers = [];
+    this.node = element("div", { class: "pc-panel" });
+    this.transport = element("div", { class: "pc-transport" });
+  }
+
+  /** Make every control show the state. */
+  follow(state) {
+    for (const follower of this.followers) follower(state);
+  }
+
+  add(parent, control, follower) {
+    parent.append(control.node);
+    this.followers.push(follower);
+  }
+}

@@ -22,6 +22,16 @@ export function covarianceOf({ large, small, angle }) {
   ];
 }
 
+/** Where a handle lies on the plane: the mean (role 0) or a tip of the one-sigma ellipse (1, 2). */
+export function onEllipse(part, k, role) {
+  const [x, y] = part.spec.means[k];
+  if (!role) return [x, y];
+  const { large, small, angle } = axes(part.spec.covariances[k]);
+  const length = Math.sqrt(role === 1 ? large : small);
+  const turn = angle + (role === 2 ? Math.PI / 2 : 0);
+  return [x + length * Math.cos(turn), y + length * Math.sin(turn)];
+}
+
 const clampVariance = (v) => Math.min(400, Math.max(0.0025, v));
 
 export class Handles {

@@ -1,7 +1,7 @@
 // The figure's controls: which there are, what each changes, and how each follows the state.
 
-import { button, checkbox, element, group, list, number, select, slider } from "./controls.mjs";
-import { componentOf } from "./editing.mjs";
+import { Controls, button, checkbox, element, group, list, number, select, slider } from "./controls.mjs";
+import { inspector } from "./inspector.mjs";
 import { snippet } from "./state.mjs";
 
 export const OPERATORS = { composition: "composition", product: "simple product", bayes: "Bayes" };
@@ -32,33 +32,20 @@ const logScale = {
   show: (s) => (s === 0 ? "0" : s < 0.0995 ? s.toFixed(3) : s.toPrecision(3)),
 };
 
-export class Panel {
-  /** host: the Explorer. Builds `transport` (under the stage) and `node` (beside it). */
+export class Panel extends Controls {
+  /** host: the Explorer. */
   constructor(host, model) {
-    this.host = host;
+    super(host);
     this.model = model;
-    this.followers = [];
-    this.node = element("div", { class: "pc-panel" });
-    this.transport = element("div", { class: "pc-transport" });
     const build = {
       sigma: () => this.sigma(), play: () => this.play(), presets: () => this.presets(),
       operator: () => this.operator(), weights: () => this.weights(), layers: () => this.layers(),
-      sampler: () => this.sampler(), edit: () => this.inspector(), readout: () => this.readouts(),
+      sampler: () => this.sampler(), edit: () => inspector(this, this.model.get("view") === "line" ? ["x"] : ["x", "y"]), readout: () => this.readouts(),
       curve: () => this.chart(), share: () => this.sharing(),
     };
     const wanted = model.get("controls");
     for (const [control, make] of Object.entries(build)) if (wanted.includes(control)) make();
     this.node.hidden = !this.node.childNodes.length;
-  }
-
-  /** Make every control show the state. */
-  follow(state) {
-    for (const follower of this.followers) follower(state);
-  }
-
-  add(parent, control, follower) {
-    parent.append(control.node);
-    this.followers.push(follower);
   }
 
   sigma() {
@@ -145,58 +132,6 @@ export class Panel {
       const control = number(key, limit, (value) => value !== null && host.change({ [key]: Math.round(value) }));
       this.add(box, control, (s) => control.set(s[key]));
     }
-    this.node.append(box);
-  }
-
-  inspector() {
-    const { host } = this;
-    const box = group("chosen component", true);
-    const name = element("p", { class: "pc-hint" });
-    box.append(name);
-    const current = () => {
-      const part = host.selected && host.parts()[host.selected[0]];
-      return part ? componentOf(part, host.selected[1]) : null;
-    };
-    const edit = (make) => {
-      const component = current();
-      if (component) host.edit(...host.selected, make(component));
-    };
-    const entry = (label, get, set, limits) => {
-      const control = number(label, limits, (value) => value !== null && edit((c) => set(c, value)));
-      this.add(box, control, () => {
-        const component = current();
-        control.input.disabled = !component;
-        if (component) control.set(Number(get(component).toFixed(3)));
-      });
-    };
-    const far = { min: -100, max: 100, step: 0.1 };
-    const axes = this.model.get("view") === "line" ? ["x"] : ["x", "y"];
-    axes.forEach((label, axis) => {
-      const move = (c, v) => ({ mean: c.mean.map((old, i) => (i === axis ? v : old)) });
-      entry(label, (c) => c.mean[axis], move, far);
-    });
-    const spread = { min: 0.05, max: 20, step: 0.05 };
-    const scale = (c, v) => {
-      const factor = v ** 2 / c.covariance[0][0];
-      return { covariance: c.covariance.map((row) => row.map((value) => value * factor)) };
-    };
-    entry("spread in x", (c) => Math.sqrt(c.covariance[0][0]), scale, spread);
-    const weight = slider("share", {
-      min: 0.02, max: 1, step: 0.01, show: (w) => w.toFixed(2), onInput: (value) => edit(() => ({ weight: value })),
-    });
-    this.add(box, weight, () => {
-      const component = current();
-      weight.input.disabled = !component || component.size === 1;
-      if (component) weight.set(component.weight);
-      name.textContent = component
-        ? `${host.parts()[host.selected[0]].name}, component ${host.selected[1] + 1}`
-        : "Choose a handle in the picture.";
-    });
-    box.append(element(
-      "div", { class: "pc-buttons" },
-      button("Add component", () => host.addComponent()),
-      button("Remove", () => host.selected && host.edit(...host.selected, "delete")),
-    ));
     this.node.append(box);
   }
 

@@ -2,7 +2,7 @@
 
 import * as draw from "./draw.mjs";
 import { FINE } from "./scene.mjs";
-import { axes } from "./handles.mjs";
+import { onEllipse } from "./handles.mjs";
 
 const OUTLINE = 96;
 const TRACKS = 6;
@@ -12,14 +12,8 @@ export class PlaneView {
     return new draw.Frame(scene.box, width, height);
   }
 
-  /** Where a handle lies: the mean (role 0) or a tip of the one-sigma ellipse (1, 2). */
   position(part, k, role) {
-    const [x, y] = part.spec.means[k];
-    if (!role) return [x, y];
-    const { large, small, angle } = axes(part.spec.covariances[k]);
-    const length = Math.sqrt(role === 1 ? large : small);
-    const turn = angle + (role === 2 ? Math.PI / 2 : 0);
-    return [x + length * Math.cos(turn), y + length * Math.sin(turn)];
+    return onEllipse(part, k, role);
   }
 
   paint({ context, frame, scene, state, colours, path, chosen, margins }) {

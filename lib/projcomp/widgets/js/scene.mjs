@@ -11,7 +11,7 @@ const CURVE_LEVELS = 36;
 const CURVE_CELLS = 64;
 
 /** One value, kept while its key stays the same. */
-class Kept {
+export class Kept {
   constructor() {
     this.slots = new Map();
   }

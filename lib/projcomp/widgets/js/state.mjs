@@ -7,8 +7,8 @@ export const MOST_CONCEPTS = 4;
 export const MOST_COMPONENTS = 8;
 const LARGEST = 1e4;
 
-/** What travels in a link; each key is a trait of the widget. */
-const SHARED = [
+/** What travels in an Explorer's link; each key is a trait of the widget. */
+export const SHARED = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "steps", "method",
   "particles", "seed", "show",
 ];
@@ -30,6 +30,16 @@ export function average(concepts) {
     means: concepts.flatMap((c) => c.means),
     covariances: concepts.flatMap((c) => c.covariances),
   };
+}
+
+export function clamp(x, low, high) {
+  if (!Number.isFinite(x)) throw new Error(`not a number: ${x}`);
+  return Math.min(high, Math.max(low, x));
+}
+
+export function choice(x, options) {
+  if (!options.includes(x)) throw new Error(`unknown choice ${x}`);
+  return x;
 }
 
 /** A mixture specification that is fit to use, or an Error that says what is wrong. */
@@ -55,34 +65,26 @@ export function checkedMixture(spec, n, name) {
   return { ...spec, weights: spec.weights.map((w) => w / total) };
 }
 
-/** State as a short text for a link. */
-export function encode(state) {
-  const kept = Object.fromEntries(SHARED.map((key) => [key, state[key]]));
+/** The named parts of a state as a short text for a link. */
+export function encode(state, keys) {
+  const kept = Object.fromEntries(keys.map((key) => [key, state[key]]));
   const bytes = new TextEncoder().encode(JSON.stringify(kept));
   return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
 }
 
-/** The state in a link's text; throws an Error if it does not parse or makes no sense. */
-export function decode(text, current) {
+/** The state in a link's text, not yet checked; throws an Error if it does not parse. */
+export function decode(text, current, keys) {
   const bytes = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
   const found = JSON.parse(
     new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0))),
   );
-  return checkedState({ ...current, ...Object.fromEntries(SHARED.map((k) => [k, found[k]])) });
+  return { ...current, ...Object.fromEntries(keys.map((k) => [k, found[k]])) };
 }
 
 export function checkedState(state) {
   const n = state.view === "line" ? 1 : 2;
   if (!Array.isArray(state.concepts) || !state.concepts.length) throw new Error("no concepts");
   if (state.concepts.length > MOST_CONCEPTS) throw new Error("too many concepts");
-  const clamp = (x, low, high) => {
-    if (!Number.isFinite(x)) throw new Error(`not a number: ${x}`);
-    return Math.min(high, Math.max(low, x));
-  };
-  const choice = (x, options) => {
-    if (!options.includes(x)) throw new Error(`unknown choice ${x}`);
-    return x;
-  };
   const mixture = (spec, name) => (spec ? checkedMixture(spec, n, name) : null);
   if (state.weights?.length !== state.concepts.length) throw new Error("one weight a concept");
   return {
@@ -101,21 +103,24 @@ export function checkedState(state) {
   };
 }
 
+const list = (value) => JSON.stringify(value).replace(/,/g, ", ");
+
+/** Python that rebuilds a mixture. */
+export const mixturePython = (m) =>
+  `pc.GaussianMixture(\n    ${list(m.weights)},\n    ${list(m.means)},\n    ${list(m.covariances)},\n)`;
+
 /** Python that rebuilds the state with the library. */
 export function snippet(state) {
-  const list = (value) => JSON.stringify(value).replace(/,/g, ", ");
-  const mixture = (m) =>
-    `pc.GaussianMixture(\n    ${list(m.weights)},\n    ${list(m.means)},\n    ${list(m.covariances)},\n)`;
   const lines = ["import torch", "", "import projcomp as pc", ""];
   const names = state.concepts.map((_, i) => `concept_${i + 1}`);
-  if (state.background) lines.push(`background = ${mixture(state.background)}`);
-  state.concepts.forEach((c, i) => lines.push(`${names[i]} = ${mixture(c)}`));
+  if (state.background) lines.push(`background = ${mixturePython(state.background)}`);
+  state.concepts.forEach((c, i) => lines.push(`${names[i]} = ${mixturePython(c)}`));
   lines.push(`concepts = [${names.join(", ")}]`, `weights = ${list(state.weights)}`);
   if (state.operator === "product" || (state.operator === "composition" && !state.background)) {
     lines.push("composition = pc.simple_product(concepts, weights)");
   } else if (state.operator === "bayes") {
     const u = state.unconditional ?? average(state.concepts);
-    lines.push(`unconditional = ${mixture(u)}`);
+    lines.push(`unconditional = ${mixturePython(u)}`);
     lines.push("composition = pc.bayes(unconditional, concepts, weights)");
   } else {
     lines.push("composition = pc.compose(background, concepts, weights)");

@@ -1,0 +1,53 @@
+"""What every live figure is: a widget in JupyterLab, and a form that needs no kernel."""
+
+from __future__ import annotations
+
+import json
+
+import anywidget
+import traitlets
+
+from projcomp.widgets import bundle
+
+
+class Figure(anywidget.AnyWidget):
+    """A figure whose kind, state and still picture a subclass gives.
+
+    kind: which of the module's figures it is. STATE: the traits that the page's figure is made of.
+    """
+
+    _esm = bundle.module()
+    _css = bundle.style()
+
+    STATE: tuple[str, ...] = ()
+
+    kind = traitlets.Unicode().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+    readout = traitlets.Dict().tag(sync=True)
+
+    def state(self) -> dict:
+        """Everything that the figure is made of, as plain values."""
+        return {key: getattr(self, key) for key in self.STATE}
+
+    def still(self) -> str:
+        """The still picture: a PNG, base64-encoded."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        bundle_ = super()._repr_mimebundle_(include=include, exclude=exclude)
+        data, *rest = bundle_ if isinstance(bundle_, tuple) else (bundle_,)
+        state = json.dumps(self.state()).replace("<", "\\u003c")
+        html = (
+            '<div class="pc-figure">'
+            f'<script type="application/json">{state}</script>'
+            f'<img class="pc-still" alt="{_escaped(self.summary)}" '
+            f'src="data:image/png;base64,{self.still()}">'
+            "</div>"
+        )
+        data = {**(data or {}), "text/html": html}
+        return (data, *rest) if rest else data
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
