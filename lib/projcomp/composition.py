@@ -24,7 +24,7 @@ from projcomp.densities.blocks import density_list
 from projcomp.densities.mixtures import powers_of
 
 _MOST_COMPONENTS = 100_000
-_MOST_ENTRIES = 1 << 25
+_MOST_ENTRIES = 1 << 22
 
 
 class Composition(Density):
@@ -82,6 +82,13 @@ class Composition(Density):
         """
         return interaction_of(self.deltas(x, sigma), self.weights)
 
+    def score_and_interaction(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
+        """Both from one pass over the scores: (..., n) and (...)."""
+        background = self.background.score(x, sigma)
+        deltas = torch.stack([concept.score(x, sigma) - background for concept in self.concepts])
+        score = background + torch.tensordot(self.weights.to(deltas), deltas, dims=1)
+        return score, interaction_of(deltas, self.weights)
+
     def normalisable(self, sigma=0.0) -> bool | None:
         """Whether the composition at noise level `sigma` has a finite integral.
 
@@ -114,7 +121,9 @@ class Composition(Density):
         for choice in choices[1:]:
             totals = (totals[:, None] + choice).reshape(-1, self.dim, self.dim)
         # By NumPy: many tiny matrices at every level of a run, which torch spreads over threads.
-        return bool((np.linalg.eigvalsh(totals.cpu().numpy()) > 0).all())
+        eigenvalues = np.linalg.eigvalsh(totals.cpu().numpy())
+        rounding = 1e-14 * sum(float(choice.abs().max()) for choice in choices)
+        return bool((eigenvalues > rounding).all())
 
     def exact(self, sigma=0.0) -> GaussianMixture:
         """C[p^sigma], normalised, as a Gaussian mixture: one component for each choice of one

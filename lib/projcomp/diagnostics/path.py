@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from projcomp.diagnostics.measure import Estimate, batched, estimate, refined
 from projcomp.grid import Grid
 from projcomp.metrics import mean_and_error
 from projcomp.samplers import reverse_diffusion
+from projcomp.samplers.run import silenced
 
 FEWEST_EFFECTIVE = 30
 """Effective particles that a mean of weights needs."""
@@ -23,8 +23,7 @@ FEWEST_EFFECTIVE = 30
 def walk(composition: Composition, n: int, grid: Tensor, generator) -> Iterator[tuple]:
     """(sigma, particles) down the ODE of the composed score, at every level of `grid`."""
     x = None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the density is not normalisable")
+    with silenced():
         for pair in itertools.pairwise(grid):
             run = reverse_diffusion(
                 composition, n, torch.stack(pair), start=x, generator=generator,

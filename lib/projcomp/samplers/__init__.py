@@ -1,6 +1,20 @@
 """Samplers: from a Density and a noise schedule to samples."""
 
+from projcomp.samplers.chains import effective_samples
 from projcomp.samplers.diffusion import reverse_diffusion
-from projcomp.samplers.run import Run
+from projcomp.samplers.mcmc import annealed_mcmc, mcmc
+from projcomp.samplers.run import ChainRun, ParticleRun, Run
+from projcomp.samplers.smc import smc
+from projcomp.samplers.tempering import tempering
 
-__all__ = ["Run", "reverse_diffusion"]
+__all__ = [
+    "ChainRun",
+    "ParticleRun",
+    "Run",
+    "annealed_mcmc",
+    "effective_samples",
+    "mcmc",
+    "reverse_diffusion",
+    "smc",
+    "tempering",
+]

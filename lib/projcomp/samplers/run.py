@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,47 @@ class Run:
         n, dim = self.samples.shape
         kept = "" if self.path is None else ", path kept"
         return f"Run({n} samples in R^{dim}, {self.evaluations} evaluations{kept})"
+
+
+@dataclass(frozen=True)
+class ChainRun(Run):
+    """The outcome of Markov chains, one for each sample.
+
+    acceptance: (levels,) mean acceptance probability of the moves that count, at each level with
+    moves (ones for unadjusted Langevin). step_sizes: (levels,), frozen after burn-in.
+    effective: (levels,) effective sample size of the level's draws together, of n * moves.
+    """
+
+    acceptance: Tensor | None = None
+    step_sizes: Tensor | None = None
+    effective: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ParticleRun(Run):
+    """The outcome of sequential Monte Carlo: particles with weights.
+
+    log_weights: (n,), normalised: exp of them sums to one. effective: (steps + 1,) effective
+    sample size at every level, before any resampling. log_z: (steps + 1,) estimates of the log
+    normaliser at every level, relative to where the run started. resampled: (steps + 1,) bool.
+    temperatures: (steps + 1,) where the way led over temperatures instead of noise levels.
+    """
+
+    log_weights: Tensor | None = None
+    effective: Tensor | None = None
+    log_z: Tensor | None = None
+    resampled: Tensor | None = None
+    temperatures: Tensor | None = None
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The weighted mean of values (n, ...) at the particles: (...)."""
+        return torch.tensordot(self.log_weights.exp().to(values), values, dims=1)
+
+    def resample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n equally weighted samples, drawn from the particles: (n, dim)."""
+        return self.samples[
+            torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
+        ]
 
 
 def levels(sigmas) -> Tensor:
@@ -67,6 +109,14 @@ def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> None:
             f"from {min(bad):.3g} to {max(bad):.3g}): the samples approximate no distribution",
             stacklevel=3,
         )
+
+
+@contextmanager
+def silenced():
+    """Without the warning of `warn_if_not_normalisable`: a caller has given it for all levels."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the density is not normalisable")
+        yield
 
 
 def progress_bar(items: Iterable, label: str, show: bool | None):
