@@ -177,8 +177,8 @@ def dependent() -> Preset:
     tied = [[1.0, 0.6], [0.6, 1.0]]
     return Preset(
         "a dependent background",
-        "The coordinates hang together under the background. The composition turns their correlation "
-        "around, and misses both shadows.",
+        "The coordinates hang together under the background. The composition turns their "
+        "correlation around, and misses both shadows.",
         gaussian([0, 0], tied),
         [gaussian([2, 0], [0.2, 1.0]), gaussian([0, 2], [1.0, 0.2])],
         {"show": ["parts", "composition", "truth", "shadows"], "box": [-4, -4, 5, 5]},
