@@ -41,7 +41,7 @@ _HOME = {
 }
 _MODULES = (
     "densities", "composition", "diagnostics", "grid", "metrics", "noise", "plots", "samplers",
-    "warps", "widgets",
+    "scenes", "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

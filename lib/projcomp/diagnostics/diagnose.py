@@ -10,7 +10,7 @@ from torch import Tensor
 
 from projcomp import _check, metrics
 from projcomp.composition import Composition, compose
-from projcomp.densities import Density
+from projcomp.densities import Density, Scored
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
 from projcomp.diagnostics.measure import BATCHES, draw, noise_range
 from projcomp.diagnostics.path import Path, commuting, follow
@@ -69,6 +69,11 @@ def diagnose(
     enough = samples >= FEWEST
     if not enough:
         notes.append(f"{samples} samples support no error bars: at least {FEWEST} are needed.")
+    if any(isinstance(density, Scored) for density in densities):
+        notes.append(
+            "Known by score alone: an error of the scores shows as a wrong path, and as deltas that "
+            "leave their blocks. Compare with samples, or with a better model."
+        )
     if features is None:
         features = _look_for(composition, levels, tolerance, generator, notes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -93,20 +94,20 @@ class Report:
 
     def _repr_html_(self):
         def cells(tag, row):
-            return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in row)
+            return "".join(f"<{tag}>{_marked(text)}</{tag}>" for text in row)
 
-        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.verdict.reasons)
+        reasons = "".join(f"<li>{_marked(reason)}</li>" for reason in self.verdict.reasons)
         parts = [
-            f"<p>{html.escape(self._what())}</p>",
-            f"<p><strong>{html.escape(self.verdict.title)}.</strong></p><ul>{reasons}</ul>",
+            f"<p>{_marked(self._what())}</p>",
+            f"<p><strong>{_marked(self.verdict.title)}.</strong></p><ul>{reasons}</ul>",
         ]
         for title, header, rows in self.tables():
             body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
             parts.append(
-                f"<table><caption>{html.escape(title)}</caption>"
+                f"<table><caption>{_marked(title)}</caption>"
                 f"<thead><tr>{cells('th', header)}</tr></thead><tbody>{body}</tbody></table>"
             )
-        parts += [f"<p>Note: {html.escape(note)}</p>" for note in self.notes]
+        parts += [f"<p>Note: {_marked(note)}</p>" for note in self.notes]
         return f'<div class="pc-report" tabindex="0">{"".join(parts)}</div>'
 
     def _what(self) -> str:
@@ -175,6 +176,12 @@ def worst(levels: list[Level], name: str) -> Level | None:
     """The level at which a quantity is largest, of those at which it is known."""
     known = [level for level in levels if getattr(level, name) is not None]
     return max(known, key=lambda level: getattr(level, name).value, default=None)
+
+
+def _marked(text: str) -> str:
+    """HTML of a text, with p^σ, R^2, N_σ and p_b as they are set."""
+    text = re.sub(r"(?<=\w)\^(\w)", r"<sup>\1</sup>", html.escape(text))
+    return re.sub(r"\b([NpP])_(\w)\b", r"\1<sub>\2</sub>", text)
 
 
 def _words(item) -> str:

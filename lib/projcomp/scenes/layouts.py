@@ -1,0 +1,103 @@
+"""Where objects stand: on a lattice, anywhere with a distance between them, or as clutter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from projcomp import _check
+from projcomp.scenes.objects import FLOOR
+
+_TRIES = 200
+
+
+def lattice(columns: int = 3, rows: int = 3, spacing: float = 1.35) -> Tensor:
+    """Places (columns * rows, 2) of a centred lattice, row by row from the front left.
+
+    Raises ValueError where it does not fit on the floor.
+    """
+    columns, rows = _check.count("columns", columns), _check.count("rows", rows)
+    spacing = _check.number("spacing", spacing)
+    widest = 0.5 * spacing * (max(columns, rows) - 1)
+    if not spacing > 0 or widest > FLOOR:
+        raise ValueError(
+            f"spacing must be > 0 and keep {columns} x {rows} places within {FLOOR:g} of the "
+            f"centre, got {spacing:g}"
+        )
+    across = spacing * (torch.arange(columns) - 0.5 * (columns - 1))
+    along = spacing * (torch.arange(rows) - 0.5 * (rows - 1))
+    return torch.stack(torch.meshgrid(across, along, indexing="xy"), -1).reshape(-1, 2)
+
+
+def scattered(
+    n: int,
+    count: int,
+    distance: float = 0.8,
+    reach: float = 1.6,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """n layouts of `count` places in [-reach, reach]^2, none closer than `distance`: (n, count, 2).
+
+    Places are drawn one after another, and drawn again while too close to an earlier one. Raises
+    ValueError where they do not fit.
+    """
+    n, count = _check.count("n", n), _check.count("count", count)
+    distance, reach = _check.number("distance", distance), _check.number("reach", reach)
+    if not 0 < reach <= FLOOR:
+        raise ValueError(f"reach must lie in (0, {FLOOR:g}], got {reach:g}")
+    places = torch.empty(n, 0, 2)
+    for _ in range(count):
+        new = torch.empty(n, 2)
+        open_ = torch.ones(n, dtype=torch.bool)
+        for _ in range(_TRIES):
+            tried = reach * (2 * torch.rand(n, 2, generator=generator) - 1)
+            new = torch.where(open_[:, None], tried, new)
+            gaps = (places - new[:, None]).norm(dim=-1)
+            open_ = (gaps < distance).any(1)
+            if not bool(open_.any()):
+                break
+        else:
+            raise ValueError(
+                f"distance must leave room for {count} objects within {reach:g} of the centre, "
+                f"got {distance:g}"
+            )
+        places = torch.cat([places, new[:, None]], 1)
+    return places
+
+
+def cluttered(
+    n: int,
+    places: int,
+    named: int | None = None,
+    *,
+    rate: float | None = None,
+    most: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Which of `places` hold an object, in n scenes: (n, places) bool.
+
+    rate: every place holds one with this probability, independently. most: instead, a number of
+    objects uniform in 1..most, at random places (a cap). named: this place holds one always.
+    Give exactly one of `rate` and `most`.
+    """
+    n, places = _check.count("n", n), _check.count("places", places)
+    if (rate is None) == (most is None):
+        raise ValueError(f"give exactly one of rate and most, got rate={rate} and most={most}")
+    if named is not None and not 0 <= _check.count("named", named, 0) < places:
+        raise ValueError(f"named must be below {places}, got {named}")
+    draws = torch.rand(n, places, generator=generator)
+    if rate is not None:
+        rate = _check.number("rate", rate)
+        if not 0 <= rate <= 1:
+            raise ValueError(f"rate must lie in [0, 1], got {rate:g}")
+        there = draws < rate
+        if named is not None:
+            there[:, named] = True
+        return there
+    most = _check.count("most", most)
+    if most > places:
+        raise ValueError(f"most must be at most {places}, got {most}")
+    if named is not None:
+        draws[:, named] = -1.0  # first in the order
+    counts = torch.randint(1, most + 1, (n, 1), generator=generator)
+    return draws.argsort(1).argsort(1) < counts
