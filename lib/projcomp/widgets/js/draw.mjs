@@ -169,6 +169,24 @@ export function dots(context, frame, points, colour, radius = 1.5) {
   context.globalAlpha = 1;
 }
 
+/** Round dots whose areas are as the shares: on average as large as the others. */
+export function weighedDots(context, frame, points, shares, colour, radius = 1.7, largest = 18) {
+  const top = shares.reduce((a, b) => Math.max(a, b), 0) * shares.length;
+  const unit = Math.min(radius ** 2, largest ** 2 / top) * shares.length;
+  context.fillStyle = colour;
+  context.globalAlpha = 0.6;
+  for (let i = 0; i < shares.length; i++) {
+    const r = Math.sqrt(unit * shares[i]);
+    const px = frame.x(points[2 * i]);
+    const py = frame.y(points[2 * i + 1]);
+    if (r < 0.05 || px < -r || py < -r || px > frame.width + r || py > frame.height + r) continue;
+    context.beginPath();
+    context.arc(px, py, r, 0, 2 * Math.PI);
+    context.fill();
+  }
+  context.globalAlpha = 1;
+}
+
 /** The way of one particle through the kept states up to the present one. */
 export function track(context, frame, states, index, end, colour, width = 1) {
   context.strokeStyle = colour;
