@@ -18,7 +18,7 @@ from tests.book.test_figures import copied, figure, open_page, state
 from tests.book.test_square import html_of, largest_change
 from tests.widgets.fixture import log_weights
 
-LABEL = "weigh samples by the interaction"
+LABEL = "weigh samples by interaction"
 
 
 def on_the_line() -> pc.Explorer:

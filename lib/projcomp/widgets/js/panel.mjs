@@ -76,11 +76,13 @@ export class Panel extends Controls {
   weighing(offered) {
     const row = element("div", { class: "pc-weighing" });
     if (offered) {
-      const box = checkbox("weigh samples by the interaction", (on) => this.host.reweigh(on));
+      const box = checkbox("weigh samples by interaction", (on) => this.host.reweigh(on));
       this.add(row, box, (s) => box.set(s.reweight));
     }
     this.fill = element("div");
-    this.meter = element("div", { class: "pc-meter", role: "meter", "aria-label": "effective samples", "aria-valuemin": 0 }, this.fill);
+    this.meter = element(
+      "div", { class: "pc-meter", role: "meter", "aria-label": "effective samples", "aria-valuemin": 0 }, this.fill,
+    );
     this.worth = element("span");
     this.worthy = element("div", { class: "pc-worth", hidden: true }, this.worth, this.meter);
     row.append(this.worthy);
