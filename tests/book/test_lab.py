@@ -172,6 +172,10 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     # From the kernel to the figure.
     run_below(page, notebook, "Out[2].sigma = 2.0; print('set')")
     expect(figure.locator(".pc-transport output").first).to_have_text("2.00")
+    run_below(page, notebook, "Out[2].reweight = True; print('set')")
+    expect(figure.locator(".pc-worth")).to_have_text("effective samples: 500 of 500")
+    said = run_below(page, notebook, "print(len(Out[2]._log_weights), Out[2].log_weights.shape)")
+    assert said == "4000 (500,)"
 
     # The other kind of figure, both ways.
     code = "square = pc.Square.from_preset('banana')\nprint('made')\nsquare"

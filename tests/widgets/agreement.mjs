@@ -48,6 +48,7 @@ export function compare(math, fixture) {
       add(`${c.name}: ${method} path`, ends, c.ends[method]);
     }
   }
+  for (const c of fixture.cases) compareWeights(math, c, add);
   for (const c of fixture.distances) {
     const field = new math.Field(c.box, c.cells);
     const make = (spec) => new math.Composition(spec.background ? new math.Mixture(spec.background) : null,
@@ -57,6 +58,22 @@ export function compare(math, fixture) {
   }
   for (const c of fixture.squares) compareSquare(math, c, add);
   return report;
+}
+
+/** Log weights at every level of given paths, and what they are worth. */
+function compareWeights(math, c, add) {
+  const mixture = (spec) => (spec ? new math.Mixture(spec) : null);
+  const composition = new math.Composition(mixture(c.background), c.concepts.map(mixture), c.weights);
+  for (const [method, path] of Object.entries(c.paths)) {
+    const weights = new math.Weights(composition, c.grid.levels);
+    for (const points of path) {
+      weights.add(Float64Array.from(points.flatMap((x) => [x[0], x.length > 1 ? x[1] : 0])));
+    }
+    const name = (what) => `${c.name}, ${method}: ${what}`;
+    add(name("log weights"), weights.logs.map((row) => [...row]), c.logWeights[method]);
+    const sizes = weights.logs.map((row) => math.effectiveSize(math.normalised(row).map(Math.exp)));
+    add(name("effective size"), sizes, c.effective[method]);
+  }
 }
 
 /** The warp's maps, every density pushed through it, and both routes around the square. */

@@ -7,6 +7,7 @@ import math
 import projcomp as pc
 import torch
 from projcomp import metrics
+from projcomp.samplers.resampling import effective_size
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
 from projcomp.widgets.square import warp_of
@@ -28,16 +29,30 @@ def random_mixture(components: int, dim: int, generator: torch.Generator) -> pc.
     return pc.GaussianMixture(weights / weights.sum(), 1.5 * normal(components, dim), covariances)
 
 
+def log_weights(composition: pc.Composition, run) -> torch.Tensor:
+    """(steps + 1, n): what d log w = I dv collects along a kept path that ends at sigma = 0."""
+    v = run.sigmas[:-1, None] ** 2
+    rates = v * torch.stack(
+        [composition.interaction(x, s) for s, x in zip(run.sigmas[:-1], run.path, strict=False)]
+    )
+    steps = (run.sigmas[:-2] / run.sigmas[1:-1]).log()[:, None]
+    gains = [torch.zeros_like(rates[:1]), steps * (rates[:-1] + rates[1:]), rates[-1:]]
+    return torch.cat(gains).cumsum(0)
+
+
 def case(name: str, composition: pc.Composition, seed: int) -> dict:
     dim = composition.dim
     points = 2 * torch.randn(40, dim, generator=seeded(seed), dtype=torch.float64)
     points[0] *= 50
     levels = pc.sigma_grid(0.01, 30.0, 25)
     start = 30 * torch.randn(12, dim, generator=seeded(seed + 1), dtype=torch.float64)
-    ends = {
-        method: pc.reverse_diffusion(composition, 12, levels, method, start=start).samples.tolist()
-        for method in ("heun", "euler")
+    runs = {
+        method: pc.reverse_diffusion(
+            composition, 12, levels, method, start=start, generator=seeded(seed), keep_path=True
+        )
+        for method in ("heun", "euler", "sde")
     }
+    weights = {method: log_weights(composition, run) for method, run in runs.items()}
     try:
         exact = to_spec("exact", composition.exact(), dim)
     except ValueError:
@@ -56,7 +71,12 @@ def case(name: str, composition: pc.Composition, seed: int) -> dict:
         "exact": exact,
         "grid": {"low": 0.01, "high": 30.0, "steps": 25, "levels": levels.tolist()},
         "start": start.tolist(),
-        "ends": ends,
+        "ends": {method: runs[method].samples.tolist() for method in ("heun", "euler")},
+        "paths": {method: run.path.tolist() for method, run in runs.items()},
+        "logWeights": {method: logs.tolist() for method, logs in weights.items()},
+        "effective": {
+            method: [effective_size(row) for row in logs] for method, logs in weights.items()
+        },
     }
 
 

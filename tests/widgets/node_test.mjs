@@ -57,3 +57,51 @@ test("noising by quadrature is adding variance", () => {
   const exact = field.masses(mixture(0.49).at(0));
   assert.ok(math.totalVariation(blurred, exact) < 1e-6);
 });
+
+const composed = ({ background, concepts, weights }) => new math.Composition(
+  background && new math.Mixture(background), concepts.map((spec) => new math.Mixture(spec)), weights,
+);
+
+test("turned axes leave log densities and interactions as they are", () => {
+  const composition = composed(fixture.cases[1]);
+  const u = [Math.cos(2.1), Math.sin(2.1)];
+  for (const sigma of [0, 0.6]) {
+    const [straight, turned] = [composition.at(sigma), composition.turned(u).at(sigma)];
+    for (const [x, y] of fixture.cases[1].points) {
+      const there = [u[0] * x + u[1] * y, u[0] * y - u[1] * x];
+      for (const what of ["logDensity", "interaction"]) {
+        const [a, b] = [straight[what](x, y), turned[what](...there)];
+        assert.ok(Math.abs(a - b) < 1e-9 * (1 + Math.abs(a)), `${what} ${b} for ${a}`);
+      }
+    }
+  }
+});
+
+test("weights are worth no more than the particles, and level with them where all are equal", () => {
+  const worth = (logs) => math.effectiveSize(math.normalised(Float64Array.from(logs)).map(Math.exp));
+  assert.ok(Math.abs(worth([3, 3, 3, 3]) - 4) < 1e-12);
+  assert.ok(Math.abs(worth([-2000, 0, -3000]) - 1) < 1e-12);
+  assert.ok(Math.abs(worth([1e5, 1e5 + Math.log(2)]) - 9 / 5) < 1e-9);
+});
+
+test("a path is computed in slices of a level, with its weights or with weights that come later", () => {
+  const composition = composed(fixture.cases[2]);
+  const levels = math.sigmaGrid(0.01, 30, 12);
+  const path = () => new math.Path(composition, levels, 50, "sde", 4);
+  const whole = Object.assign(path(), { weighted: true });
+  let slices = 0;
+  while (!whole.advance(1e-3)) {
+    slices += 1;
+    const behind = whole.states.length - whole.weights.logs.length;
+    assert.ok(behind === 0 || behind === 1);
+  }
+  assert.ok(slices >= levels.length);
+  const late = path();
+  late.finish();
+  assert.equal(late.logWeightsAt(0), null);
+  late.weighted = true;
+  assert.ok(!late.done);
+  late.finish();
+  assert.deepEqual(late.logWeightsAt(0.3), whole.logWeightsAt(0.3));
+  assert.ok(Math.abs(late.sharesAt(0).reduce((a, b) => a + b, 0) - 1) < 1e-12);
+});

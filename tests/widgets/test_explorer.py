@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 import re
 
 import projcomp as pc
 import pytest
 import torch
+from projcomp.samplers.resampling import effective_size
 from projcomp.widgets import CONTROLS, PRESETS, bundle
 from projcomp.widgets.spec import from_spec, to_spec
+
+from tests.widgets.fixture import log_weights
 
 BACKGROUND = pc.gaussian([0.0, 0.0], 1.0)
 RIGHT = pc.GaussianMixture([0.25, 0.75], [[2.0, 0.0], [1.0, 1.0]], [[0.5, 1.0], [0.3, 0.3]])
@@ -56,6 +60,37 @@ def test_samples_are_an_array():
     assert figure.samples.shape == (0, 2)
     figure._samples = torch.arange(6, dtype=torch.float64).numpy().tobytes()
     assert figure.samples.tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_log_weights_are_an_array():
+    figure = pc.Explorer.from_preset("reweighted")
+    assert figure.reweight is True
+    assert figure.log_weights.shape == (0,)
+    figure._samples = torch.zeros(4, 2, dtype=torch.float64).numpy().tobytes()
+    assert figure.log_weights.tolist() == pytest.approx([-math.log(4)] * 4)
+    told = torch.log_softmax(torch.arange(4, dtype=torch.float64), 0)
+    figure._log_weights = told.numpy().tobytes()
+    assert figure.log_weights.tolist() == told.tolist()
+
+
+def test_weights_travel_with_the_state():
+    figure = pc.Explorer(BACKGROUND, [RIGHT, UP], reweight=True)
+    assert figure.state()["reweight"] is True
+    assert pc.Explorer(BACKGROUND, [RIGHT, UP]).state()["reweight"] is False
+    states = pc.Explorer.from_preset("shear", controls=CONTROLS).presets
+    assert [name for name, kept in states.items() if kept["reweight"]] == ["reweighted"]
+
+
+def test_the_figures_weights_are_those_of_the_sampler():
+    composition = pc.Explorer.from_preset("reweighted").composition
+    generator = torch.Generator().manual_seed(0)
+    sigmas = pc.sigma_grid(0.01, 30.0, 25)
+    run = pc.smc(
+        composition, 50, sigmas, threshold=0.0, generator=generator, keep_path=True, progress=False
+    )
+    logs = log_weights(composition, run)
+    assert (torch.log_softmax(logs[-1], 0) - run.log_weights).abs().max() < 1e-12
+    assert [effective_size(row) for row in logs] == pytest.approx(run.effective.tolist())
 
 
 def test_the_line():
@@ -133,6 +168,7 @@ MANY = pc.GaussianMixture([1 / 65] * 65, [[float(i), 0.0] for i in range(65)], 1
         (lambda: pc.Explorer(BACKGROUND, [UP], show=["glitter"]), "show must be one of"),
         (lambda: pc.Explorer(BACKGROUND, [UP], operator="sum"), "operator must be one of"),
         (lambda: pc.Explorer(BACKGROUND, [UP], method="rk4"), "method must be one of"),
+        (lambda: pc.Explorer(BACKGROUND, [UP], reweight=1), "reweight must be True or False"),
         (lambda: pc.Explorer(BACKGROUND, [UP], view="cube"), "view must be one of"),
         (lambda: pc.Explorer(BACKGROUND, [UP], weights=[1, 2]), "weights must have 1 entries"),
         (lambda: pc.Explorer(BACKGROUND, [UP], box=[0, 0, -1, 1]), "box must be"),

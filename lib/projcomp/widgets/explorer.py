@@ -17,8 +17,8 @@ from projcomp.widgets.spec import MOST_CONCEPTS, from_spec, to_spec
 from projcomp.widgets.still import still_picture
 
 CONTROLS = (
-    "sigma", "play", "presets", "operator", "weights", "layers", "sampler", "edit", "readout",
-    "curve", "share",
+    "sigma", "play", "presets", "operator", "weights", "layers", "sampler", "reweight", "edit",
+    "readout", "curve", "share",
 )  # fmt: skip
 LAYERS = ("parts", "composition", "interaction", "score", "samples", "truth", "shadows")
 OPERATORS = ("composition", "product", "bayes")
@@ -28,8 +28,8 @@ METHODS = ("heun", "euler", "sde")
 FIXED = ("kind", "controls", "preset", "presets", "view", "name", "summary", "sigma_min")
 STATE = (
     "kind", "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min",
-    "sigma_max", "steps", "method", "particles", "seed", "show", "controls", "box", "directions",
-    "preset", "presets", "view", "name", "summary",
+    "sigma_max", "steps", "method", "particles", "seed", "reweight", "show", "controls", "box",
+    "directions", "preset", "presets", "view", "name", "summary",
 )  # fmt: skip
 
 
@@ -53,6 +53,8 @@ class Explorer(Figure):
         box: (left, bottom, right, top) of the plane; fitted to the densities if None.
         directions: one vector for each shadow; the coordinate axes if None.
         method, steps, particles, seed: of the sampler.
+        reweight: weigh the samples by the interaction along their ways, d log w = I dv, which mends
+            what the composed path gets wrong; drawn as the areas of the dots.
         name: the figure's name in links; letters, digits, "-".
         alt: what the figure shows, in words, for a reader who does not see it.
 
@@ -75,6 +77,7 @@ class Explorer(Figure):
     method = traitlets.Enum(METHODS).tag(sync=True)
     particles = traitlets.Int().tag(sync=True)
     seed = traitlets.Int().tag(sync=True)
+    reweight = traitlets.Bool().tag(sync=True)
     show = traitlets.List(traitlets.Enum(LAYERS)).tag(sync=True)
     controls = traitlets.List(traitlets.Enum(CONTROLS)).tag(sync=True)
     box = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -84,6 +87,9 @@ class Explorer(Figure):
     view = traitlets.Unicode("plane").tag(sync=True)
     # The front end hands over a memoryview, which the trait would refuse.
     _samples = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value or b""))
+    _log_weights = traitlets.Bytes(b"").tag(
+        sync=True, from_json=lambda value, _: bytes(value or b"")
+    )
 
     def __init__(
         self,
@@ -104,6 +110,7 @@ class Explorer(Figure):
         steps: int = 60,
         particles: int = 500,
         seed: int = 0,
+        reweight: bool = False,
         name: str = "explorer",
         alt: str = "A composition of distributions in the plane.",
     ):
@@ -121,6 +128,8 @@ class Explorer(Figure):
             _check.choice("show", layer, LAYERS)
         _check.choice("operator", operator, OPERATORS)
         _check.choice("method", method, METHODS)
+        if not isinstance(reweight, bool):
+            raise ValueError(f"reweight must be True or False, got {reweight!r}")
         shares = [1.0] * len(specs) if weights is None else _check.real("weights", weights).tolist()
         if len(shares) != len(specs):
             raise ValueError(f"weights must have {len(specs)} entries, got {len(shares)}")
@@ -146,6 +155,7 @@ class Explorer(Figure):
             steps=_check.count("steps", steps, 2),
             particles=_check.count("particles", particles),
             seed=_check.count("seed", seed, 0),
+            reweight=reweight,
             name=name,
             summary=alt,
             presets=_preset_states() if "presets" in controls else {},
@@ -189,6 +199,17 @@ class Explorer(Figure):
         """(particles, dim) float64: the samples that the figure last computed; empty before."""
         dim = 1 if self.view == "line" else 2
         return np.frombuffer(self._samples, dtype=np.float64).reshape(-1, dim)
+
+    @property
+    def log_weights(self) -> np.ndarray:
+        """(particles,) float64: the samples' log weights, normalised: exp of them sums to one.
+
+        All the same unless `reweight` is on.
+        """
+        if self._log_weights:
+            return np.frombuffer(self._log_weights, dtype=np.float64)
+        count = len(self.samples)
+        return np.full(count, -np.log(max(count, 1)))
 
     def still(self) -> str:
         return still_picture(self.composition, self.box, self.sigma)

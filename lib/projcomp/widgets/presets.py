@@ -116,6 +116,24 @@ def shear(degrees: float, m: float, s: float, title: str, notice: str) -> Callab
     return make
 
 
+def reweighted() -> Preset:
+    background, concepts, rows = sheared(60, 1, 0.4)
+    return Preset(
+        "mending the mild shear",
+        "Seven samples in ten end in two of the four blobs. The interaction along its way says how "
+        "much each should weigh (the area of its dot), and so all four blobs have equal shares "
+        "again. The price: the samples are worth fewer.",
+        background,
+        concepts,
+        {
+            "show": ["composition", "samples", "truth", "shadows"],
+            "box": [-3.4, -3.4, 3.4, 3.4],
+            "directions": rows,
+            "reweight": True,
+        },
+    )
+
+
 def skewed_shear() -> Preset:
     background, concepts, rows = sheared(60, 2, 0.3, ((0.7, 0.3), (0.3, 0.7)))
     options = {"show": ["composition", "samples", "shadows"], "directions": rows}
@@ -257,6 +275,7 @@ PRESETS: dict[str, Callable[[], Preset]] = {
     "mild-shear": shear(
         60, 1, 0.4, "a milder shear", "The same with blobs that overlap: less is lost on the way."
     ),
+    "reweighted": reweighted,
     "steep-shear": shear(
         30, 2, 0.3, "a steep shear", "Axes at 30°: nearly every sample ends in two of four blobs."
     ),

@@ -21,6 +21,12 @@ export class Composition {
     return new CompositionAt(this, sigma);
   }
 
+  /** The same in axes of which the first lies along the unit vector u. */
+  turned(u) {
+    const turn = (mixture) => mixture.turned(u);
+    return new Composition(this.background && turn(this.background), this.concepts.map(turn), this.weights);
+  }
+
   /**
    * C[p^sigma] as a normalised mixture (products and quotients of Gaussians by precisions), or
    * null where a power of a mixture has no closed form or nothing is normalisable.
@@ -119,31 +125,24 @@ class CompositionAt {
     }
   }
 
-  /** Score deltas s_i - s_b as [[d0, d1], ...]. */
-  deltas(x, y) {
-    let b0 = 0;
-    let b1 = 0;
-    if (this.backgroundAt) {
-      this.backgroundAt.evaluate(x, y);
-      ({ s0: b0, s1: b1 } = this.backgroundAt);
-    }
-    return this.conceptsAt.map((at) => {
-      at.evaluate(x, y);
-      return [at.s0 - b0, at.s1 - b1];
-    });
-  }
-
-  /** I = (|sum w Delta|^2 - sum w |Delta|^2) / 2. */
+  /** I = (|sum w Delta|^2 - sum w |Delta|^2) / 2, with the score deltas Delta_i = s_i - s_b. */
   interaction(x, y) {
+    const { backgroundAt, conceptsAt, weights } = this;
+    backgroundAt?.evaluate(x, y);
+    const b0 = backgroundAt ? backgroundAt.s0 : 0;
+    const b1 = backgroundAt ? backgroundAt.s1 : 0;
     let t0 = 0;
     let t1 = 0;
     let squares = 0;
-    this.deltas(x, y).forEach(([d0, d1], i) => {
-      const w = this.weights[i];
-      t0 += w * d0;
-      t1 += w * d1;
-      squares += w * (d0 * d0 + d1 * d1);
-    });
+    for (let i = 0; i < weights.length; i++) {
+      const at = conceptsAt[i];
+      at.evaluate(x, y);
+      const d0 = at.s0 - b0;
+      const d1 = at.s1 - b1;
+      t0 += weights[i] * d0;
+      t1 += weights[i] * d1;
+      squares += weights[i] * (d0 * d0 + d1 * d1);
+    }
     return 0.5 * (t0 * t0 + t1 * t1 - squares);
   }
 }

@@ -16,6 +16,9 @@ export function palette(root) {
   };
 }
 
+const DOT = 9; // square pixels
+const LARGEST_DOT = 900;
+
 export const DASHES = { background: [2, 3], truth: [6, 3], concepts: [[], [8, 3], [2, 2], [8, 3, 2, 3]] };
 
 /** A canvas sized to its box in device pixels; drawing then happens in CSS pixels. */
@@ -157,14 +160,26 @@ export function arrows(context, frame, at, sigma, colour, spacing = 34) {
   context.stroke();
 }
 
-export function dots(context, frame, points, colour, radius = 1.5) {
+/** Particles; with shares of the whole weight, their areas are as these, and as large on average. */
+export function dots(context, frame, points, colour, shares = null) {
+  const count = points.length / 2;
+  const top = shares ? shares.reduce((a, b) => Math.max(a, b), 0) * count : 1;
+  const unit = Math.min(DOT, LARGEST_DOT / top);
   context.fillStyle = colour;
   context.globalAlpha = 0.6;
-  for (let i = 0; i < points.length; i += 2) {
-    const px = frame.x(points[i]);
-    const py = frame.y(points[i + 1]);
-    if (px < -2 || py < -2 || px > frame.width + 2 || py > frame.height + 2) continue;
-    context.fillRect(px - radius, py - radius, 2 * radius, 2 * radius);
+  for (let i = 0; i < count; i++) {
+    const side = Math.sqrt(shares ? unit * count * shares[i] : unit);
+    const px = frame.x(points[2 * i]);
+    const py = frame.y(points[2 * i + 1]);
+    const outside = px < -side || py < -side || px > frame.width + side || py > frame.height + side;
+    if (outside || side < 0.1) continue;
+    if (side < 5) {
+      context.fillRect(px - side / 2, py - side / 2, side, side);
+    } else {
+      context.beginPath();
+      context.arc(px, py, side / Math.sqrt(Math.PI), 0, 2 * Math.PI);
+      context.fill();
+    }
   }
   context.globalAlpha = 1;
 }

@@ -14,6 +14,7 @@ import { factsOf, inWords, legendRows, readoutOf } from "./telling.mjs";
 const KEYS = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min", "sigma_max",
   "steps", "method", "particles", "seed", "show", "box", "controls", "preset", "directions", "view",
+  "reweight",
 ];
 
 export class Explorer extends Figure {
@@ -65,6 +66,11 @@ export class Explorer extends Figure {
     this.panel.playing(playing);
     if (!playing) this.push({ sigma: this.state.sigma });
     this.redraw();
+  }
+
+  reweigh(reweight) {
+    this.change({ reweight });
+    if (reweight) this.wantSamples();
   }
 
   wantSamples() {
@@ -124,6 +130,7 @@ export class Explorer extends Figure {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const position = (part, k, role) => this.view.position(part, k, role, scene);
     this.handles.draw(state.controls.includes("edit") ? this.parts() : [], frame, this.selected, position);
+    this.panel.weigh(path && path.sharesAt(state.sigma));
     this.paintLegend();
     const curveDone = this.paintCurve();
     if (this.player.playing || !whole || !curveDone) this.redraw();
@@ -144,11 +151,13 @@ export class Explorer extends Figure {
 
   /** When all is drawn: tell the notebook what was found. */
   settle(path) {
-    if (path && this.sent !== path) {
-      this.sent = path;
+    const { view, reweight } = this.state;
+    if (path && (this.sent !== path || this.sentWeights !== reweight)) {
+      Object.assign(this, { sent: path, sentWeights: reweight });
       const last = path.states[path.states.length - 1];
-      const kept = this.state.view === "line" ? last.filter((_, i) => i % 2 === 0) : last.slice();
-      this.push({ _samples: new DataView(kept.buffer) });
+      const kept = view === "line" ? last.filter((_, i) => i % 2 === 0) : last.slice();
+      const logs = path.logWeightsAt(0) ?? new Float64Array(0);
+      this.push({ _samples: new DataView(kept.buffer), _log_weights: new DataView(logs.buffer) });
     }
     this.describe();
   }
@@ -159,6 +168,6 @@ export class Explorer extends Figure {
 
   told() {
     const facts = factsOf(this.state, this.scene, this.chosen % this.state.particles);
-    return { facts, readout: readoutOf(facts), words: inWords(facts, this.state.sigma) };
+    return { facts, readout: readoutOf(facts), words: inWords(facts, this.state) };
   }
 }

@@ -5,7 +5,7 @@ import { Composition } from "./composition.mjs";
 import { Explorer } from "./explorer.mjs";
 import { Field, totalVariation } from "./field.mjs";
 import { Mixture } from "./mixture.mjs";
-import { normals, sigmaGrid, step } from "./sampling.mjs";
+import { Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step } from "./sampling.mjs";
 import { Square } from "./square.mjs";
 import { featureMixture, largestDifference, square, warpOf } from "./warp.mjs";
 
@@ -13,7 +13,8 @@ const KINDS = { explorer: Explorer, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
 const math = {
-  Composition, Field, Mixture, normals, sigmaGrid, step, totalVariation,
+  Composition, Field, Mixture, Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step,
+  totalVariation,
   featureMixture, largestDifference, square, warpOf,
 };
 

@@ -55,7 +55,10 @@ export class LineView {
       context.globalAlpha = 1;
     };
     this.paintAxis(context, frame, colours);
-    if (path) this.paintHistogram(context, frame, path.atSigma(state.sigma), colours);
+    if (path) {
+      const [points, shares] = [path.atSigma(state.sigma), path.sharesAt(state.sigma)];
+      this.paintHistogram(context, frame, points, shares, colours);
+    }
     if (this.composed && state.show.includes("composition")) curve(this.composed, colours.composed, [], true);
     if (state.show.includes("parts")) {
       const [background, ...concepts] = this.parts;
@@ -92,19 +95,18 @@ export class LineView {
     context.textAlign = "left";
   }
 
-  paintHistogram(context, frame, points, colours) {
+  paintHistogram(context, frame, points, shares, colours) {
     const counts = new Float64Array(BINS);
     const width = (frame.right - frame.left) / BINS;
     for (let i = 0; i < points.length; i += 2) {
       const bin = Math.floor((points[i] - frame.left) / width);
-      if (bin >= 0 && bin < BINS) counts[bin] += 1;
+      if (bin >= 0 && bin < BINS) counts[bin] += shares ? shares[i / 2] : 2 / points.length;
     }
-    const scale = 1 / ((points.length / 2) * width);
     context.fillStyle = colours.composed;
     context.globalAlpha = 0.35;
     counts.forEach((count, bin) => {
       const x = frame.x(frame.left + bin * width);
-      const y = frame.y(count * scale);
+      const y = frame.y(count / width);
       context.fillRect(x + 0.5, y, width * frame.sx - 1, frame.y(0) - y);
     });
     context.globalAlpha = 1;

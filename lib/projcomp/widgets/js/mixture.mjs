@@ -47,6 +47,22 @@ export class Mixture {
     });
   }
 
+  /** The same in axes of which the first lies along the unit vector u, the second a quarter turn on. */
+  turned([c, s]) {
+    return new Mixture({
+      weights: this.weights,
+      means: this.means.map(([x, y]) => [c * x + s * y, c * y - s * x]),
+      covariances: this.covariances.map(([[xx, xy], [, yy]]) => {
+        const cross = c * s * (yy - xx) + (c * c - s * s) * xy;
+        const twice = 2 * c * s * xy;
+        return [
+          [c * c * xx + twice + s * s * yy, cross],
+          [cross, s * s * xx - twice + c * c * yy],
+        ];
+      }),
+    });
+  }
+
   /** The law of u . x for a unit vector u. */
   projected([u0, u1]) {
     return new Mixture({

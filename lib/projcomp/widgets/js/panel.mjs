@@ -2,6 +2,7 @@
 
 import { Controls, button, checkbox, element, group, list, number, select, slider } from "./controls.mjs";
 import { inspector } from "./inspector.mjs";
+import { effectiveSize } from "./sampling.mjs";
 import { snippet } from "./state.mjs";
 
 export const OPERATORS = { composition: "composition", product: "simple product", bayes: "Bayes" };
@@ -46,6 +47,7 @@ export class Panel extends Controls {
     const wanted = model.get("controls");
     for (const [control, make] of Object.entries(build)) if (wanted.includes(control)) make();
     this.node.hidden = !this.node.childNodes.length;
+    this.weighing(wanted.includes("reweight"));
   }
 
   sigma() {
@@ -68,6 +70,36 @@ export class Panel extends Controls {
 
   playing(on) {
     if (this.playButton) this.playButton.textContent = on ? "Pause" : "Play";
+  }
+
+  /** Whether the samples are weighed, and how many they are then worth. */
+  weighing(offered) {
+    const row = element("div", { class: "pc-weighing" });
+    if (offered) {
+      const box = checkbox("weigh samples by interaction", (on) => this.host.reweigh(on));
+      this.add(row, box, (s) => box.set(s.reweight));
+    }
+    this.fill = element("div");
+    this.meter = element(
+      "div", { class: "pc-meter", role: "meter", "aria-label": "effective samples", "aria-valuemin": 0 }, this.fill,
+    );
+    this.worth = element("span");
+    this.worthy = element("div", { class: "pc-worth", hidden: true }, this.worth, this.meter);
+    row.append(this.worthy);
+    this.transport.insertBefore(row, this.transport.querySelector(".pc-buttons"));
+  }
+
+  /** Show what shares of the whole weight are worth; none hides it. */
+  weigh(shares) {
+    this.worthy.hidden = !shares;
+    if (!shares) return;
+    const worth = effectiveSize(shares);
+    const text = `${worth < 9.95 ? worth.toFixed(1) : worth.toFixed(0)} of ${shares.length}`;
+    this.worth.textContent = `effective samples: ${text}`;
+    this.fill.style.width = `${(100 * worth) / shares.length}%`;
+    this.meter.setAttribute("aria-valuemax", shares.length);
+    this.meter.setAttribute("aria-valuenow", worth.toFixed(1));
+    this.meter.setAttribute("aria-valuetext", text);
   }
 
   presets() {

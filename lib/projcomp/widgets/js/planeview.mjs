@@ -54,7 +54,7 @@ export class PlaneView {
     for (let i = 0; i < Math.min(TRACKS, count); i++) {
       draw.track(context, frame, path.states, i, kept, colours.faint, 1);
     }
-    draw.dots(context, frame, path.atSigma(sigma), colours.ink);
+    draw.dots(context, frame, path.atSigma(sigma), colours.ink, path.sharesAt(sigma));
     draw.track(context, frame, path.states, chosen, kept, colours.concepts[0], 2);
   }
 

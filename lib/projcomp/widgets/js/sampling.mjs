@@ -1,4 +1,4 @@
-// Noise levels, a seeded generator, and reverse diffusion.
+// Noise levels, a seeded generator, reverse diffusion, and the weights that mend it.
 
 /** (steps + 1) decreasing noise levels, ending in 0; as projcomp.sigma_grid. */
 export function sigmaGrid(low, high, steps, rho = 7) {
@@ -98,28 +98,93 @@ export function step(density, points, high, low, method, normal) {
   return next;
 }
 
+/**
+ * Log weights of particles, level by level: d log w = I dv as v = sigma^2 falls, by the trapezoidal
+ * rule in log sigma; on the last step, to 0, the interaction stays as it was. As projcomp.smc.
+ */
+export class Weights {
+  constructor(density, levels) {
+    Object.assign(this, { density, levels });
+    this.logs = [];
+    this.rates = null;
+  }
+
+  /** Take the particles of the next level. */
+  add(points) {
+    const { density, levels, logs, rates } = this;
+    const s = logs.length;
+    const there = levels[s] > 0 ? interactions(density, points, levels[s]) : null;
+    const step = there ? Math.log(levels[s - 1] / levels[s]) : 1;
+    const gained = (log, i) => log + step * (rates[i] + (there ? there[i] : 0));
+    logs.push(s ? logs[s - 1].map(gained) : new Float64Array(points.length / 2));
+    this.rates = there;
+  }
+}
+
+/** sigma^2 I at every particle. */
+function interactions(density, points, sigma) {
+  const at = density.at(sigma);
+  const found = new Float64Array(points.length / 2);
+  for (let i = 0; i < found.length; i++) {
+    found[i] = sigma * sigma * at.interaction(points[2 * i], points[2 * i + 1]);
+  }
+  return found;
+}
+
+/** Log weights shifted so that their exponentials, the shares, sum to one. */
+export function normalised(logs) {
+  let top = -Infinity;
+  for (const log of logs) top = Math.max(top, log);
+  let total = 0;
+  for (const log of logs) total += Math.exp(log - top);
+  const shift = top + Math.log(total);
+  return logs.map((log) => log - shift);
+}
+
+/** How many equally weighted particles these shares are worth: 1 / sum of squares. */
+export function effectiveSize(shares) {
+  let squares = 0;
+  for (const share of shares) squares += share * share;
+  return 1 / squares;
+}
+
+/** What is kept at every level, at a level between: linear in sigma. */
+export function between(levels, kept, sigma) {
+  const last = kept.length - 1;
+  let i = 0;
+  while (i < last && levels[i + 1] >= sigma) i++;
+  if (i >= last) return kept[last];
+  const share = (levels[i] - sigma) / (levels[i] - levels[i + 1]);
+  if (share <= 0) return kept[i];
+  return kept[i].map((value, j) => value + share * (kept[i + 1][j] - value));
+}
+
 /** Every level's particles, computed in slices so that no frame is held up for long. */
 export class Path {
+  /** Set `weighted` to have their weights computed too. */
   constructor(density, levels, count, method, seed) {
     this.density = density;
     this.levels = levels;
     this.method = method;
     this.normal = normals(seed);
     this.states = [initial(count, levels[0], this.normal, density.n)];
+    this.weights = new Weights(density, levels);
+    this.weighted = false;
   }
 
   get done() {
-    return this.states.length === this.levels.length;
+    const behind = this.weighted ? this.weights.logs : this.states;
+    return behind.length === this.levels.length;
   }
 
   /** Work for about `budget` milliseconds; true when the path is whole. */
   advance(budget = 12) {
     const end = performance.now() + budget;
     while (!this.done && performance.now() < end) {
-      const i = this.states.length - 1;
-      this.states.push(
-        step(this.density, this.states[i], this.levels[i], this.levels[i + 1], this.method, this.normal),
-      );
+      const { density, levels, states, method, normal, weights } = this;
+      const i = states.length - 1;
+      if (this.weighted && weights.logs.length <= i) weights.add(states[weights.logs.length]);
+      else states.push(step(density, states[i], levels[i], levels[i + 1], method, normal));
     }
     return this.done;
   }
@@ -129,16 +194,19 @@ export class Path {
     return this.states;
   }
 
-  /** Interpolated particles at a noise level (linear in sigma between kept levels). */
+  /** The particles at a noise level. */
   atSigma(sigma) {
-    const last = this.states.length - 1;
-    let i = 0;
-    while (i < last && this.levels[i + 1] >= sigma) i++;
-    if (i >= last) return this.states[last];
-    const share = (this.levels[i] - sigma) / (this.levels[i] - this.levels[i + 1]);
-    if (share <= 0) return this.states[i];
-    const a = this.states[i];
-    const b = this.states[i + 1];
-    return a.map((value, j) => value + share * (b[j] - value));
+    return between(this.levels, this.states, sigma);
+  }
+
+  /** Their log weights there (as far as they are known), normalised; null if they have none. */
+  logWeightsAt(sigma) {
+    const { logs } = this.weights;
+    return this.weighted && logs.length ? normalised(between(this.levels, logs, sigma)) : null;
+  }
+
+  /** The same as shares of the whole weight. */
+  sharesAt(sigma) {
+    return this.logWeightsAt(sigma)?.map(Math.exp) ?? null;
   }
 }

@@ -2,7 +2,7 @@
 
 import { Field, lineMasses, totalVariation } from "./field.mjs";
 import { Mixture } from "./mixture.mjs";
-import { Path, sigmaGrid } from "./sampling.mjs";
+import { Path, Weights, between, sigmaGrid } from "./sampling.mjs";
 import { composed } from "./state.mjs";
 
 export const FINE = 160;
@@ -108,32 +108,33 @@ export class Scene {
     });
   }
 
-  /** The shadow of the composition along a unit vector, and the concept's own, over bins. */
-  shadow(index, direction, bins = FINE) {
+  /** The shadow of the composition along a unit vector, and the concept's own. */
+  shadow(index, direction) {
     const { sigma } = this.state;
     const concept = this.composition.concepts[index];
     if (!concept) return null;
     const field = this.field(FINE);
     const key = `${this.parts}|${sigma}|${field.box}|${direction}`;
     return this.kept.get(`shadow ${index}`, key, () => {
-      const masses = this.masses("composed", this.composition, FINE);
-      const [low, high] = span(field.box, direction);
-      const width = (high - low) / bins;
-      const own = new Float64Array(bins);
-      for (let j = 0, k = 0; j < FINE; j++) {
-        for (let i = 0; i < FINE; i++, k++) {
-          const u = direction[0] * field.xs[i] + direction[1] * field.ys[j];
-          const slot = (u - low) / width - 0.5;
-          const b = Math.floor(slot);
-          const share = slot - b;
-          if (b >= 0 && b < bins) own[b] += (1 - share) * masses[k];
-          if (b + 1 >= 0 && b + 1 < bins) own[b + 1] += share * masses[k];
-        }
-      }
-      const centres = Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width);
+      const [own, centres] = this.projected(field, direction);
       const wanted = lineMasses(concept.projected(direction).at(sigma), centres);
-      return { own, wanted, error: totalVariation(own, wanted), low, high };
+      return { own, wanted, error: totalVariation(own, wanted) };
     });
+  }
+
+  /** The composition's masses along a unit vector, and where. */
+  projected(field, direction) {
+    if (direction[0] === 1 || direction[1] === 1) {
+      const masses = this.masses("composed", this.composition, FINE);
+      const axis = direction[0] === 1 ? 0 : 1;
+      return [field.marginal(masses, axis), axis ? field.ys : field.xs];
+    }
+    // On a grid that lies along the vector: cells shared out among slanting bins would blur.
+    const [low, high] = span(field.box, direction);
+    const [foot, head] = span(field.box, [-direction[1], direction[0]]);
+    const slanting = new Field([low, foot, high, head], FINE);
+    const masses = slanting.masses(this.composition.turned(direction).at(this.state.sigma));
+    return [slanting.marginal(masses, 0), slanting.xs];
   }
 
   /** Total variation between C[p^sigma] and N_sigma[C[p]] at the present level. */
@@ -170,10 +171,11 @@ export class Scene {
 
   /** The sampled path; call its `advance` until it is done. */
   sampled() {
-    const { sigma_min, sigma_max, steps, particles, method, seed } = this.state;
+    const { sigma_min, sigma_max, steps, particles, method, seed, reweight } = this.state;
     this.path ??= new Path(
       this.composition, sigmaGrid(sigma_min, sigma_max, steps), particles, method, seed,
     );
+    this.path.weighted = reweight;
     return this.path;
   }
 
@@ -181,20 +183,14 @@ export class Scene {
   interactionAlong(index) {
     const { path } = this;
     if (!path) return NaN;
-    let total = 0;
-    for (let s = 0; s + 1 < path.states.length && path.levels[s + 1] >= this.state.sigma; s++) {
-      const [high, low] = [path.levels[s], path.levels[s + 1]];
-      const at = this.composition.at(high);
-      const value = at.interaction(path.states[s][2 * index], path.states[s][2 * index + 1]);
-      total += value * (high * high - low * low);
-    }
-    return total;
+    const way = new Weights(this.composition, path.levels);
+    for (const points of path.states) way.add(points.subarray(2 * index, 2 * index + 2));
+    return between(path.levels, way.logs, this.state.sigma)[0];
   }
 }
 
+/** The least and the largest u . x over a box. */
 function span([left, bottom, right, top], [u0, u1]) {
-  if (u1 === 0 && u0 > 0) return [left, right];
-  if (u0 === 0 && u1 > 0) return [bottom, top];
   const corners = [u0 * left + u1 * bottom, u0 * right + u1 * bottom, u0 * left + u1 * top, u0 * right + u1 * top];
   return [Math.min(...corners), Math.max(...corners)];
 }

@@ -10,7 +10,7 @@ const LARGEST = 1e4;
 /** What travels in an Explorer's link; each key is a trait of the widget. */
 export const SHARED = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "steps", "method",
-  "particles", "seed", "show",
+  "particles", "seed", "show", "reweight",
 ];
 
 /** The density that the chosen operator makes of the parts. */
@@ -99,6 +99,7 @@ export function checkedState(state) {
     steps: Math.round(clamp(state.steps, 2, 500)),
     particles: Math.round(clamp(state.particles, 1, 5000)),
     seed: Math.round(clamp(state.seed, 0, 2 ** 31)),
+    reweight: state.reweight === true,
     show: (state.show ?? []).map(String),
   };
 }
@@ -108,6 +109,21 @@ const list = (value) => JSON.stringify(value).replace(/,/g, ", ");
 /** Python that rebuilds a mixture. */
 export const mixturePython = (m) =>
   `pc.GaussianMixture(\n    ${list(m.weights)},\n    ${list(m.means)},\n    ${list(m.covariances)},\n)`;
+
+/** Python that weighs the samples of a run (pc.smc does so as it goes). */
+const WEIGHING = [
+  "",
+  "# d log w = I dv along every way down, by the trapezoidal rule in log sigma",
+  "rates = torch.stack(",
+  "    [s**2 * composition.interaction(x, s) for s, x in zip(sigmas[:-1], run.path)]",
+  ")",
+  "steps = (sigmas[:-2] / sigmas[1:-1]).log()",
+  "log_weights = steps @ (rates[:-1] + rates[1:]) + rates[-1]",
+  "weights_of_samples = torch.softmax(log_weights, 0)",
+  'print("effective samples:", float(1 / weights_of_samples.square().sum()))',
+  "mean = weights_of_samples @ run.samples",
+  "print(mean, (weights_of_samples @ (run.samples - mean) ** 2).sqrt())",
+];
 
 /** Python that rebuilds the state with the library. */
 export function snippet(state) {
@@ -128,8 +144,11 @@ export function snippet(state) {
   lines.push(
     `sigmas = pc.sigma_grid(${state.sigma_min}, ${state.sigma_max}, ${state.steps})`,
     `generator = torch.Generator().manual_seed(${state.seed})`,
-    `run = pc.reverse_diffusion(composition, ${state.particles}, sigmas, "${state.method}", generator=generator)`,
-    "print(run.samples.mean(0), run.samples.std(0))",
+    "run = pc.reverse_diffusion(",
+    `    composition, ${state.particles}, sigmas, "${state.method}", generator=generator,`,
+    `    keep_path=${state.reweight ? "True" : "False"},`,
+    ")",
+    ...(state.reweight ? WEIGHING : ["print(run.samples.mean(0), run.samples.std(0))"]),
   );
   return `${lines.join("\n")}\n`;
 }

@@ -1,11 +1,12 @@
 // What the figure says of itself: the legend, the numbers, and the same in words.
 
 import { OPERATORS } from "./panel.mjs";
+import { effectiveSize } from "./sampling.mjs";
 
 const LINES = ["solid", "dashed", "dotted", "dashed"];
 
 /** Rows of the legend: [role of the colour, style of the line, text]. */
-export function legendRows({ show, operator, concepts }, scene) {
+export function legendRows({ show, operator, concepts, reweight, view }, scene) {
   const rows = [];
   const alone = concepts.length === 1 && !scene.composition.background;
   if (show.includes("interaction")) {
@@ -23,6 +24,9 @@ export function legendRows({ show, operator, concepts }, scene) {
     const text = scene.hasTruth ? `noised composition${how}` : "no composition to noise";
     rows.push(["ink", "dashed", text]);
   }
+  if (reweight && view !== "line" && show.includes("samples")) {
+    rows.push(["ink", "dot", "samples: the area is the weight"]);
+  }
   return rows;
 }
 
@@ -31,25 +35,34 @@ export function factsOf(state, scene, chosen) {
   const word = (answer) => (answer === null ? "not known" : answer ? "yes" : "no");
   const at = (sigma) => word(scene.composition.normalisable(sigma));
   const normalisable = `${at(0)} at σ = 0${state.sigma ? `, ${at(state.sigma)} here` : ""}`;
-  if (state.view === "line") return { normalisable, first: NaN, second: NaN, gap: NaN, along: NaN };
+  const sampled = state.show.includes("samples");
+  const shares = sampled && scene.path ? scene.path.sharesAt(state.sigma) : null;
+  const effective = shares ? effectiveSize(shares) : NaN;
+  if (state.view === "line") {
+    return { normalisable, first: NaN, second: NaN, gap: NaN, along: NaN, effective };
+  }
   const [first, second] = state.directions.map((d, i) => scene.shadow(i, d)?.error ?? NaN);
-  const along = state.show.includes("samples") ? scene.interactionAlong(chosen) : NaN;
-  return { normalisable, first, second, gap: scene.gap(), along };
+  const along = sampled ? scene.interactionAlong(chosen) : NaN;
+  return { normalisable, first, second, gap: scene.gap(), along, effective };
 }
 
 /** The facts as a notebook's trait holds them. */
-export function readoutOf({ normalisable, first, second, gap }) {
+export function readoutOf({ normalisable, first, second, gap, effective }) {
   const finite = (x) => (Number.isFinite(x) ? x : null);
-  return { normalisable, first: finite(first), second: finite(second), gap: finite(gap) };
+  return {
+    normalisable, first: finite(first), second: finite(second), gap: finite(gap), effective: finite(effective),
+  };
 }
 
 /** The facts as a sentence for a screen reader. */
-export function inWords({ normalisable, first, second, gap }, sigma) {
+export function inWords({ normalisable, first, second, gap, effective }, { sigma, particles }) {
+  const weighted = `Weighted samples: ${effective.toFixed(0)} effective of ${particles}.`;
   const say = (what, x) => (Number.isFinite(x) ? ` ${what} ${x.toFixed(2)}.` : "");
   return (
     `Noise level ${Number(sigma.toPrecision(3))}. Normalisable: ${normalisable}.` +
     say("First shadow off by", first) +
     say("Second shadow off by", second) +
-    say("Distance of the composed noise to the noised composition", gap)
+    say("Distance of the composed noise to the noised composition", gap) +
+    (Number.isFinite(effective) ? ` ${weighted}` : "")
   );
 }
