@@ -1,8 +1,8 @@
 """Trains the networks of the plane that come with the library, and says how good they are.
 
-    python tools/train_plane.py [--steps 12000] [--folder lib/projcomp/networks/weights] [NAME ...]
+    python tools/train_plane.py [--steps 8000] [--folder lib/projcomp/networks/weights] [NAME ...]
 
-Takes about three minutes a network on one core. A run that was interrupted goes on from its
+Takes one to two minutes a network on one core. A run that was interrupted goes on from its
 checkpoint, a file in the folder that is deleted at the end.
 """
 
@@ -17,7 +17,7 @@ from projcomp.networks import shipped
 from projcomp.widgets import PRESETS
 
 SEED = 1
-BATCH = 1536
+BATCH = 1024
 
 
 def excess(learned: pc.Density, exact: pc.Density, sigma: float) -> float:
@@ -30,7 +30,7 @@ def excess(learned: pc.Density, exact: pc.Density, sigma: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(shipped.SHIPPED))
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--folder", type=Path, default=shipped.WEIGHTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
