@@ -41,21 +41,23 @@ class Denoiser(Scored):
         return f"Denoiser({name}, dim={self.dim})"
 
     def _score_rows(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """(D - x) / sigma^2, put together so that nothing cancels: x (B, n), sigma (B,)."""
+        """(D - x) / sigma^2, put together so that nothing cancels: x (B, n), sigma (B,) or (1,)."""
         if x.numel() and not bool((sigma > 0).all()):
             raise ValueError("sigma must be > 0: a network has no score at sigma = 0")
         total = sigma**2 + self.model.scales.sigma_data**2
         out = self.model.scales.sigma_data / (sigma * total.sqrt())
         return out[:, None] * self._raw(x, sigma) - x / total[:, None]
 
+    def _score(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return self._score_rows(x.T, sigma.reshape(-1)).T
+
     def _denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
-        sigma = sigma.expand(x.shape[1])
-        seen = sigma.clamp(min=1e-300)  # at sigma = 0 the network has no say: c_out = 0
+        seen = sigma.reshape(-1).clamp(min=1e-300)  # at 0 the network has no say: c_out = 0
         skip, out = self.model.scales.c_skip(sigma), self.model.scales.c_out(sigma)
         return skip * x + out * self._raw(x.T, seen).T
 
     def _raw(self, x: Tensor, sigma: Tensor) -> Tensor:
-        label = torch.full((len(x),), self.label, dtype=torch.int64, device=x.device)
+        label = torch.full(sigma.shape, self.label, dtype=torch.int64, device=x.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
             return self.model.raw(x, sigma, label).to(x.dtype)
 

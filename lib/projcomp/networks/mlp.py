@@ -47,7 +47,7 @@ class MLP(nn.Module):
         self.leave = _linear(width, dim, generator, scale=0.0)
 
     def forward(self, x: Tensor, noise: Tensor, label: Tensor) -> Tensor:
-        """x: (B, n), noise: (B,), label: (B,) int64; returns (B, n)."""
+        """x: (B, n); noise, and label (int64): both (B,) or (1,). Returns (B, n)."""
         told = nn.functional.silu(self.noise(self._features(noise)) + self.label[label])
         hidden = self.enter(x)
         for block in self.blocks:
@@ -55,7 +55,7 @@ class MLP(nn.Module):
         return self.leave(nn.functional.silu(hidden))
 
     def _features(self, noise: Tensor) -> Tensor:
-        """Cosines and sines of the noise level: (B, 2 frequencies).
+        """Cosines and sines of the noise level: (B or 1, 2 frequencies).
 
         The noise level comes as a quarter of log sigma; the periods go from 0.5 to 10.
         """

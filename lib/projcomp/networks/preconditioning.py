@@ -55,8 +55,8 @@ class Preconditioned(nn.Module):
     """A denoiser D(x, sigma, label) made of a network F.
 
     Args:
-        network: F, called as ``network(inputs, noise, label)`` with inputs (B, n), noise (B,) and
-            label (B,) int64; answers with (B, n).
+        network: F, called as ``network(inputs, noise, label)`` with inputs (B, n), and noise and
+            label (int64) both (B,) or, where they are the same for all, (1,); answers with (B, n).
         dim: n.
         sigma_data: root mean square of a coordinate of the data.
         labels: how many distributions it knows. Label 0 is the background.
@@ -84,7 +84,7 @@ class Preconditioned(nn.Module):
         }
 
     def raw(self, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
-        """F at x (B, n), sigma (B,), label (B,): (B, n), in the network's own precision."""
+        """F at x (B, n), sigma and label both (B,) or (1,): (B, n), in the network's precision."""
         dtype = next((p.dtype for p in self.network.parameters()), torch.float32)
         inputs = (self.scales.c_in(sigma)[:, None] * x).to(dtype)
         answer = self.network(inputs, self.scales.c_noise(sigma).to(dtype), label)
@@ -96,7 +96,7 @@ class Preconditioned(nn.Module):
         return answer
 
     def forward(self, x: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
-        """D: x (B, n), sigma (B,) > 0, label (B,); returns (B, n) in the dtype of x."""
+        """D: x (B, n), sigma > 0 and label both (B,) or (1,); returns (B, n) in the dtype of x."""
         answer = self.raw(x, sigma, label).to(x.dtype)
         skip, out = self.scales.c_skip(sigma)[:, None], self.scales.c_out(sigma)[:, None]
         return skip * x + out * answer

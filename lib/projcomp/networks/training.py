@@ -49,8 +49,8 @@ def denoising_loss(
 ) -> Tensor:
     """The loss of every sample, weighted and averaged over coordinates (Karras et al. 2022, eq. 2).
 
-    denoise: D(x, sigma). clean, noise: (B, n). sigma: (B,). Returns (B,). It is one at the start,
-    and the exact denoiser has the least expected loss, which is not zero.
+    denoise: D(x, sigma). clean, noise: (B, n). sigma: (B,). Returns (B,). It is about one
+    at the start. The exact denoiser has the least expected loss, which is not zero.
     """
     guess = denoise(clean + sigma[:, None] * noise, sigma)
     return scales.weight(sigma) * (guess - clean).square().mean(1)
