@@ -40,8 +40,8 @@ _HOME = {
     "Square": "widgets",
 }
 _MODULES = (
-    "densities", "composition", "diagnostics", "grid", "metrics", "noise", "plots", "samplers",
-    "scenes", "warps", "widgets",
+    "densities", "composition", "diagnostics", "grid", "metrics", "networks", "noise", "plots",
+    "samplers", "scenes", "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

@@ -119,8 +119,16 @@ def silenced():
         yield
 
 
-def progress_bar(items: Iterable, label: str, show: bool | None):
-    """`items` with a bar: shown after 2 s unless TQDM_DISABLE is set (None), at once, or never."""
+def progress_bar(
+    items: Iterable, label: str, show: bool | None, unit: str = "it", scale: float = 1
+):
+    """`items` with a bar: shown after 2 s unless TQDM_DISABLE is set (None), at once, or never.
+
+    unit, scale: what the bar counts, and how many of them an item is worth.
+    """
     if show is None and os.environ.get("TQDM_DISABLE"):  # which tqdm's notebook bar overlooks
         show = False
-    return tqdm(items, desc=label, delay=0 if show else 2, leave=False, disable=show is False)
+    return tqdm(
+        items, desc=label, delay=0 if show else 2, leave=False, disable=show is False, unit=unit,
+        unit_scale=False if scale == 1 else scale,
+    )  # fmt: skip
