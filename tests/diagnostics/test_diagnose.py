@@ -38,7 +38,7 @@ def diagnosis(name, blocks=BLOCKS, **options):
         ("overlap", "target", "falls off its block"),
         ("dependent", "both", "depend on each other under p_b"),
         ("blend", "both", "falls off its block"),
-        ("guidance", "path", "interaction varies"),
+        ("guidance", "both", "weights other than one"),
         ("tidy-lie", "none", "no finite integral"),
         ("jump", "both", "effective samples"),
     ],

@@ -71,8 +71,8 @@ def diagnose(
         notes.append(f"{samples} samples support no error bars: at least {FEWEST} are needed.")
     if any(isinstance(density, Scored) for density in densities):
         notes.append(
-            "Known by score alone: an error of the scores shows as a wrong path, and as deltas that "
-            "leave their blocks. Compare with samples, or with a better model."
+            "Known by score alone: an error of the scores shows as a wrong path, and as deltas "
+            "that leave their blocks. Compare with samples, or with a better model."
         )
     if features is None:
         features = _look_for(composition, levels, tolerance, generator, notes)

@@ -41,7 +41,8 @@ class Level:
 
     interaction: standard deviation of sigma^2 I over the particles of the composed path; None at 0.
     path: total variation between the law of the ODE's particles and C[p^sigma], from scores alone;
-    None where their weights have collapsed onto a few.
+    None where their weights have collapsed onto a few. Mass of C[p^sigma] where no particle goes is
+    not seen.
     commuting: total variation between C[p^sigma] and N_sigma[C[p]]; None where neither a closed
     form nor a grid can tell.
     """
@@ -121,9 +122,15 @@ def _missed(log_ratio, n: int) -> tuple[Estimate | None, float]:
     share = float(1.0 / (n * (shares**2).sum()))
     if share * n < FEWEST_EFFECTIVE:
         return None, share
-    parts = torch.softmax(-batched(log_ratio), 1)
-    gaps = 0.5 * (parts - 1.0 / parts.shape[1]).abs().sum(1)
-    return Estimate(float(0.5 * (shares - 1.0 / n).abs().sum()), mean_and_error(gaps)[1]), share
+    kept = batched(torch.arange(n))
+    without = [torch.cat([kept[:b].flatten(), kept[b + 1 :].flatten()]) for b in range(len(kept))]
+    gaps = torch.stack([_total_variation(log_ratio[chosen]) for chosen in without])
+    error = ((len(gaps) - 1) * (gaps - gaps.mean()).square().mean()).sqrt()  # jackknife
+    return Estimate(float(_total_variation(log_ratio)), float(error)), share
+
+
+def _total_variation(log_ratio: Tensor) -> Tensor:
+    return 0.5 * (torch.softmax(-log_ratio, 0) - 1.0 / len(log_ratio)).abs().sum()
 
 
 def _mean_cosines(differences: Tensor) -> Tensor:

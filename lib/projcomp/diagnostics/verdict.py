@@ -61,6 +61,8 @@ def _target(report: Report) -> list[str] | None:
         for index, concept in enumerate(report.concepts)
         for reason in _against(f"Concept {index + 1}", concept)
     ]
+    if any(weight != 1.0 for weight in report.weights):
+        reasons.append("With weights other than one C has not the shadows of the concepts.")
     tied = report.background
     if tied.entanglement is not None and tied.entanglement.value > max(
         _NATS, _SIGNIFICANT * tied.entanglement.error
