@@ -114,6 +114,9 @@ def test_what_a_run_says_of_itself(weights):
     assert run.path.shape == (len(grid), 300, 2)
     assert run.evaluations == len(grid) - 1
     assert run.resample(50, seeded(10)).shape == (50, 2)
+    right = run.samples[:, 0] > 0
+    close(run.mean(right), run.mean(right.double()))
+    close(run.mean(right.long()), run.log_weights.exp()[right].sum())
     never = pc.smc(composition, 300, grid, weights, threshold=0.0, generator=seeded(9))
     assert not bool(never.resampled.any())
     again = pc.smc(composition, 300, grid, weights, generator=seeded(9))

@@ -67,8 +67,9 @@ class ParticleRun(Run):
     temperatures: Tensor | None = None
 
     def mean(self, values: Tensor) -> Tensor:
-        """The weighted mean of values (n, ...) at the particles: (...)."""
-        return torch.tensordot(self.log_weights.exp().to(values), values, dims=1)
+        """The weighted mean of values (n, ...) at the particles, as float64: (...)."""
+        weights = self.log_weights.exp()
+        return torch.tensordot(weights, values.to(weights), dims=1)
 
     def resample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n equally weighted samples, drawn from the particles: (n, dim)."""
