@@ -6,7 +6,7 @@
   const boxes = "div.math mjx-container, span.math, .pst-scrollable-table-container, .cell_output";
   const makeReachable = () => {
     for (const box of document.querySelectorAll(boxes)) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
   };
