@@ -2,11 +2,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-CORE = Path(__file__).resolve().parents[1] / "benchmarks" / "core.py"
+FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
-def run(*options: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(CORE), *options]
+def run(*options: str, name: str = "core.py") -> subprocess.CompletedProcess:
+    command = [sys.executable, str(FOLDER / name), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -22,3 +22,10 @@ def test_the_benchmark_refuses_nonsense():
     done = run("--repeats", "0")
     assert done.returncode == 2
     assert "--threads and --repeats must be at least 1" in done.stderr
+
+
+def test_the_samplers_benchmark_runs():
+    done = run("--quick", "--repeats", "1", name="samplers.py")
+    assert done.returncode == 0, done.stderr
+    for words in ("MALA", "density weights", "interaction weights", "blackjax"):
+        assert words in done.stdout
