@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import projcomp as pc
 import pytest
 import torch
 from playwright.sync_api import Browser, Locator, Page, expect
-from projcomp.widgets import bundle
 
+from tests.book.standalone import write_page
 from tests.book.test_figures import centre, copied, figure, handle, open_page, state
 
 FIGURES = {
@@ -22,35 +21,9 @@ FIGURES = {
 }
 
 
-def html_of(shown) -> str:
-    bundle_ = shown._repr_mimebundle_()
-    return (bundle_[0] if isinstance(bundle_, tuple) else bundle_)["text/html"]
-
-
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    found = tmp_path_factory.mktemp("square") / "page.html"
-    (found.parent / "figures.js").write_text(bundle.page_script(), encoding="utf-8")
-    body = "\n".join(f"<p>A figure.</p>\n{html_of(make())}" for make in FIGURES.values())
-    found.write_text(
-        '<!doctype html><html><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        "<style>img { max-width: 100% }</style>"
-        f'<script async src="figures.js"></script></head><body>{body}</body></html>',
-        encoding="utf-8",
-    )
-    return found
-
-
-@pytest.fixture
-def page(browser: Browser, path: Path) -> Iterator[Page]:
-    opened = open_page(browser, path)
-    problems: list[str] = []
-    opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    yield opened
-    opened.context.close()
-    assert not problems
+    return write_page(tmp_path_factory.mktemp("square"), "Squares", FIGURES)
 
 
 def pixels(found: Locator, which: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import projcomp as pc
@@ -14,8 +13,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.samplers.resampling import effective_size
 from projcomp.widgets import CONTROLS, bundle
 
+from tests.book.standalone import write_page
 from tests.book.test_figures import copied, figure, open_page, state
-from tests.book.test_square import html_of, largest_change
+from tests.book.test_square import largest_change
 from tests.widgets.fixture import log_weights
 
 LABEL = "weigh samples by interaction"
@@ -42,32 +42,7 @@ FIGURES = {
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    found = tmp_path_factory.mktemp("weights") / "page.html"
-    (found.parent / "figures.js").write_text(bundle.page_script(), encoding="utf-8")
-    body = "\n".join(f"<p>A figure.</p>\n{html_of(make())}" for make in FIGURES.values())
-    dark = 'matchMedia("(prefers-color-scheme: dark)").matches'
-    found.write_text(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Weights</title>'
-        '<meta name="viewport" content="width=device-width">'
-        f'<script>if ({dark}) document.documentElement.dataset.theme = "dark"</script>'
-        "<style>img { max-width: 100% } [data-theme=dark] { background: #121417 }"
-        "[data-theme=dark] :is(h1, p) { color: #fff }</style>"
-        f'<script async src="figures.js"></script></head>'
-        f"<body><main><h1>Weights</h1>{body}</main></body></html>",
-        encoding="utf-8",
-    )
-    return found
-
-
-@pytest.fixture
-def page(browser: Browser, path: Path) -> Iterator[Page]:
-    opened = open_page(browser, path)
-    problems: list[str] = []
-    opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    yield opened
-    opened.context.close()
-    assert not problems
+    return write_page(tmp_path_factory.mktemp("weights"), "Weights", FIGURES)
 
 
 def numbers(found: Locator, trait: str) -> torch.Tensor:

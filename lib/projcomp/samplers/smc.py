@@ -144,7 +144,8 @@ def _step(look, weights, x, score, value, high, low, generator):
     if weights == "interaction":
         gain = math.log(high / low) * (high**2 * value + low**2 * value_there)
     else:
-        back = (x - moved).square().sum(-1) / (high**2 - low**2)
-        gain = value_there - value + 0.5 * (noise.square().sum(-1) - back)
+        jump = (x - moved) / (high**2 - low**2) ** 0.5
+        squares = torch.linalg.vecdot(noise, noise) - torch.linalg.vecdot(jump, jump)
+        gain = value_there - value + 0.5 * squares
         gain = gain - x.shape[1] * math.log(high / low)
     return moved, score_there, value_there, gain
