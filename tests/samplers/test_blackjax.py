@@ -70,3 +70,44 @@ def test_systematic_resampling_agrees():
     for chosen in (ancestors(log_weights, "systematic", seeded(6)), torch.from_dlpack(theirs)):
         counts = torch.bincount(chosen.long(), minlength=50)
         assert float((counts - 50 * weights).abs().max()) < 1
+
+
+def test_tempered_moments_agree():
+    """Tempering from a wide Gaussian, and blackjax's adaptive tempered SMC, find the same mean."""
+    base = pc.gaussian([0.5, 0.0], 9.0)
+
+    def log_prior(x):
+        return -0.5 * ((x - jax.numpy.array([0.5, 0.0])) ** 2).sum(-1) / 9.0
+
+    algorithm = blackjax.adaptive_tempered_smc(
+        log_prior,
+        lambda x: log_prob(x) - log_prior(x),
+        blackjax.hmc.build_kernel(),
+        blackjax.hmc.init,
+        blackjax.smc.extend_params(
+            {
+                "step_size": 0.5,
+                "inverse_mass_matrix": jax.numpy.ones(2),
+                "num_integration_steps": 5,
+            }
+        ),
+        blackjax.smc.resampling.systematic,
+        0.5,
+        num_mcmc_steps=6,
+    )
+    n, ours, theirs = 2000, [], []
+    for seed in range(6):
+        run = pc.tempering(TARGET, n, base, moves=6, generator=seeded(seed))
+        ours.append(run.mean(run.samples))
+        key, start = jax.random.split(jax.random.PRNGKey(seed))
+        mean = jax.numpy.array([0.5, 0.0])
+        state = algorithm.init(mean + 3.0 * jax.random.normal(start, (n, 2)))
+        step = jax.jit(algorithm.step)
+        while float(state.tempering_param) < 1.0:
+            key, now = jax.random.split(key)
+            state, _ = step(now, state)
+        theirs.append(torch.from_dlpack((state.weights[:, None] * state.particles).sum(0)))
+    ours, theirs = torch.stack(ours), torch.stack(theirs)
+    for found in (ours, theirs):
+        error = found.std(0) / 6**0.5
+        assert bool(((found.mean(0) - TARGET.mean).abs() < 5 * error + 0.02).all()), found
