@@ -70,8 +70,7 @@ class Composition(Density):
 
     def deltas(self, x, sigma=0.0) -> Tensor:
         """Score deltas Delta_i = s_i - s_b, stacked: (k, ..., n). x: (..., n)."""
-        background = self.background.score(x, sigma)
-        return torch.stack([concept.score(x, sigma) - background for concept in self.concepts])
+        return self._background_and_deltas(x, sigma)[1]
 
     def interaction(self, x, sigma=0.0) -> Tensor:
         """I = (|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2 at noise level sigma: (...).
@@ -84,10 +83,14 @@ class Composition(Density):
 
     def score_and_interaction(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
         """Both from one pass over the scores: (..., n) and (...)."""
-        background = self.background.score(x, sigma)
-        deltas = torch.stack([concept.score(x, sigma) - background for concept in self.concepts])
+        background, deltas = self._background_and_deltas(x, sigma)
         score = background + torch.tensordot(self.weights.to(deltas), deltas, dims=1)
         return score, interaction_of(deltas, self.weights)
+
+    def _background_and_deltas(self, x, sigma) -> tuple[Tensor, Tensor]:
+        background = self.background.score(x, sigma)
+        scores = [concept.score(x, sigma) for concept in self.concepts]
+        return background, torch.stack([score - background for score in scores])
 
     def normalisable(self, sigma=0.0) -> bool | None:
         """Whether the composition at noise level `sigma` has a finite integral.

@@ -13,7 +13,7 @@ from projcomp import _check
 from projcomp.composition import compose
 from projcomp.densities import Density, Diffeomorphism, LinearMap
 from projcomp.densities.blocks import partition
-from projcomp.diagnostics.measure import draw, noise_range
+from projcomp.diagnostics.measure import draw, noise_range, noised
 
 _CLOSE = 1e-8
 
@@ -59,10 +59,7 @@ def find_blocks(
         points = torch.cat([clean[0], own])
         rows = []
         for sigma in levels.tolist():
-            noise = torch.randn(
-                points.shape, generator=generator, dtype=points.dtype, device=points.device
-            )
-            x = points + sigma * noise
+            x = noised(points, sigma, generator)
             delta = sigma * (concept.score(x, sigma) - background.score(x, sigma))
             scale = float(delta.square().mean().sqrt())
             # Below rounding, a level says nothing of directions.
