@@ -93,6 +93,32 @@ def test_an_object_changes_pixels_around_its_place_only():
         assert float(rows.float().mean()) == pytest.approx(32 - 12 * place[1], abs=8)
 
 
+@pytest.mark.parametrize("pixels", [32, 128])
+@pytest.mark.parametrize("camera", [None, scenes.Camera(6.0, 5.0, 2.6)], ids=["usual", "other"])
+def test_objects_appear_where_they_are_said_to(pixels, camera):
+    spots = scenes.lattice(3, 3, 1.2)
+    balls = [
+        one(0, tuple(spot.tolist()), material=torch.zeros(1, 1, dtype=torch.long)) for spot in spots
+    ]
+    said = scenes.image_position(spots, 0.4, camera)
+    for ball, (u, v) in zip(balls, said.tolist(), strict=True):
+        picture = scenes.render(ball, pixels, camera)[0]
+        body = (picture[0] - picture[2]) > 0.1  # the floor and its shadows are nearly grey
+        rows, columns = body.nonzero().double().T
+        assert (2 * float(columns.mean()) + 1) / pixels - 1 == pytest.approx(u, abs=0.06)
+        assert (2 * float(rows.mean()) + 1) / pixels - 1 == pytest.approx(v, abs=0.06)
+
+
+def test_positions_in_a_picture():
+    close(scenes.image_position([0.0, 0.0], 0.0), torch.zeros(2), absolute=1e-6)
+    assert scenes.image_position(torch.zeros(4, 9, 2)).shape == (4, 9, 2)
+    (left, high), (right, low) = scenes.image_position([[-1.0, 1.0], [1.0, -1.0]]).tolist()
+    assert left < 0 < right
+    assert high < low
+    foot, top = scenes.image_position([0.5, 0.5], 0.0), scenes.image_position([0.5, 0.5], 0.8)
+    assert float(top[1]) < float(foot[1])
+
+
 def test_the_front_object_hides_the_one_behind():
     places = torch.tensor([[[0.0, 0.35], [0.0, -0.35]]])
     pair = scenes.random_objects(places, generator=seeded(3))
@@ -156,6 +182,9 @@ def test_opacities_of_faded_pictures():
         (lambda: one(shape=3), "shape must be indices below 3"),
         (lambda: one(turn=torch.zeros(2, 1)), r"turn must have shape \(1, 1\)"),
         (lambda: scenes.random_objects(torch.zeros(3, 2)), r"place must have shape \(N, K, 2\)"),
+        (lambda: scenes.image_position(torch.zeros(3)), r"place must have shape \(\.\.\., 2\)"),
+        (lambda: scenes.image_position([0.0, math.nan]), "place must be finite"),
+        (lambda: scenes.image_position([0.0, 0.0], math.inf), "height must be finite"),
         (lambda: scenes.render(one(), 2), "pixels must be >= 4"),
         (lambda: scenes.lattice(5, 5, 1.2), "spacing must be > 0 and keep 5 x 5 places"),
         (lambda: scenes.scattered(2, 30, distance=1.5), "distance must leave room for 30 objects"),

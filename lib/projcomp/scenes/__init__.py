@@ -4,7 +4,7 @@ from projcomp.scenes.counting import Sighting, opacities
 from projcomp.scenes.exact import Presences, clutter_parts, divided, log_chances_of
 from projcomp.scenes.layouts import cluttered, lattice, scattered
 from projcomp.scenes.objects import COLOURS, MATERIALS, SHAPES, Objects, random_objects
-from projcomp.scenes.rendering import Camera, render
+from projcomp.scenes.rendering import Camera, image_position, render
 
 __all__ = [
     "COLOURS",
@@ -17,6 +17,7 @@ __all__ = [
     "clutter_parts",
     "cluttered",
     "divided",
+    "image_position",
     "lattice",
     "log_chances_of",
     "opacities",

@@ -24,6 +24,9 @@ COLOURS = {
 FLOOR = 2.0
 """The floor that the camera sees holds the square [-FLOOR, FLOOR]^2."""
 
+SIZE = 0.38
+"""Half the width of an object of usual size, and about the height of its middle."""
+
 
 @dataclass(frozen=True)
 class Objects:
@@ -80,7 +83,7 @@ def random_objects(
     there=None,
     *,
     generator: torch.Generator | None = None,
-    size: float = 0.38,
+    size: float = SIZE,
     size_jitter: float = 0.06,
     place_jitter: float = 0.0,
 ) -> Objects:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp.scenes.objects import Objects
+from projcomp.scenes.objects import SIZE, Objects
 
 _LIGHT = (-2.6, -2.2, 6.0)
 _LIGHT_SPREAD = 0.9
@@ -68,6 +68,26 @@ def render(objects: Objects, pixels: int = 32, camera: Camera | None = None) -> 
         for start in range(0, len(objects), _CHUNK)
     ]
     return torch.cat(parts) if parts else torch.empty(0, 3, pixels, pixels)
+
+
+def image_position(place, height: float = SIZE, camera: Camera | None = None) -> Tensor:
+    """Where points above floor places appear in a picture: (..., 2), as (u, v), float32.
+
+    u runs to the right and v down the rows, from -1 to 1 at the outer edges of the picture: the
+    centre of pixel (row, column) is at u = (2 column + 1) / pixels - 1, v = (2 row + 1) / pixels
+    - 1. Points out of sight have coordinates beyond.
+
+    Args:
+        place: (..., 2) on the floor, x to the right and y away from the camera.
+        height: above the floor. The middle of an object of usual size by default; 0 is its foot.
+    """
+    place = _check.real("place", place).to(torch.float32)
+    if place.ndim == 0 or place.shape[-1] != 2:
+        raise ValueError(f"place must have shape (..., 2), got {tuple(place.shape)}")
+    height = _check.number("height", height)
+    points = torch.cat([place, torch.full_like(place[..., :1], height)], -1)
+    column, row = _project(points, 2, Camera() if camera is None else camera)
+    return torch.stack([column - 1.0, row - 1.0], -1)
 
 
 def _slice(objects: Objects, start: int, stop: int) -> Objects:
