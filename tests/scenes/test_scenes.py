@@ -129,10 +129,11 @@ def test_the_front_object_hides_the_one_behind():
     close(picture[0, :, row, column], front[0, :, row, column], absolute=0.02)
 
 
-def test_finer_pictures_show_the_same_scene():
+@pytest.mark.parametrize("times", [4, 8])
+def test_finer_pictures_show_the_same_scene(times):
     objects = crowd()
-    coarse, fine = scenes.render(objects, 16), scenes.render(objects, 64)
-    pooled = torch.nn.functional.avg_pool2d(fine, 4)
+    coarse, fine = scenes.render(objects, 16), scenes.render(objects, 16 * times)
+    pooled = torch.nn.functional.avg_pool2d(fine, times)
     assert float((pooled - coarse).abs().mean()) < 0.02
 
 
@@ -158,6 +159,76 @@ def test_clutter():
     assert float((shares[1:6] - 0.2).abs().max()) < 5 * math.sqrt(0.16 / 4000)
 
 
+def test_layouts_that_are_nearly_full():
+    places = scenes.scattered(300, 9, distance=1.0, generator=seeded(7))
+    gaps = torch.cdist(places, places) + 10 * torch.eye(9)
+    assert float(gaps.min()) >= 1.0 - 1e-6
+
+
+@pytest.mark.parametrize("rate", [None, 0.3])
+def test_clutter_at_free_places(rate):
+    objects, named = scenes.free_clutter(3000, 5, rate=rate, generator=seeded(8))
+    assert objects.there[:, 0].all()
+    assert torch.equal(objects.place[:, 0], named)
+    assert float(objects.gap.min()) >= 0.8
+    shares = torch.bincount(objects.count, minlength=6)[1:] / 3000
+    wanted = (
+        [0.2] * 5 if rate is None else [math.comb(4, k) * 0.3**k * 0.7 ** (4 - k) for k in range(5)]
+    )
+    for share, chance in zip(shares.tolist(), wanted, strict=True):
+        assert abs(share - chance) < 5 * math.sqrt(chance * (1 - chance) / 3000)
+    # The named place is uniform.
+    error = 1.6 / math.sqrt(3 * 3000)
+    assert float(named.mean(0).abs().max()) < 5 * error
+    assert float((named.std(0) - 1.6 / math.sqrt(3)).abs().max()) < 5 * error
+    again, _ = scenes.free_clutter(3000, 5, rate=rate, generator=seeded(8))
+    assert torch.equal(again.colour, objects.colour)
+
+
+def test_objects_that_keep_their_distance():
+    places = torch.tensor(
+        [[[0.0, 0.0], [1.0, 0.0], [0.0, 1.5]], [[0.0, 0.0], [0.3, 0.4], [1.5, 1.5]]]
+    )
+    there = torch.tensor([[True, True, True], [True, False, True]])
+    objects = scenes.random_objects(places, there, distance=1.0, generator=seeded(0))
+    close(objects.gap, torch.tensor([1.0, 1.5 * math.sqrt(2)]), absolute=1e-6)
+    assert objects.apart(1.0) is objects
+    assert one().gap.tolist() == [math.inf]
+    with pytest.raises(ValueError, match=r"at least 1 apart, got two at 0\.5 in scene 1"):
+        scenes.random_objects(places, distance=1.0)
+    # Distances are those after the jitter.
+    with pytest.raises(ValueError, match="place must keep objects at least 1 apart"):
+        scenes.random_objects(places[:1].expand(50, 3, 2), place_jitter=0.1, distance=1.0)
+
+
+def test_colours_that_were_asked_for():
+    place = torch.zeros(200, 1, 2)
+    means = {name: torch.tensor(scenes.COLOURS[name]) for name in scenes.COLOURS}
+    for names in ("red", ["cyan", "purple"]):
+        colour = scenes.random_objects(place, colour=names, generator=seeded(1)).colour[:, 0]
+        listed = [names] if isinstance(names, str) else names
+        gaps = torch.stack([(colour - means[name]).abs().amax(1) for name in listed])
+        assert float(gaps.amin(0).max()) < 0.06
+        assert set(gaps.argmin(0).tolist()) == set(range(len(listed)))
+    exact = torch.rand(200, 1, 3, generator=seeded(2))
+    assert torch.equal(scenes.random_objects(place, colour=exact).colour, exact)
+    grey = scenes.random_objects(place, colour=(0.5, 0.5, 0.5)).colour
+    assert torch.equal(grey, torch.full((200, 1, 3), 0.5))
+
+
+def test_a_colour_changes_its_object_only():
+    first, second = (
+        scenes.render(one(colour=torch.tensor([[colour]])), 128)[0]
+        for colour in ([0.2, 0.5, 0.5], [0.7, 0.5, 0.5])
+    )
+    changed = (first - second).abs() > 1e-6
+    assert not bool(changed[1:].any())  # nor another channel
+    rows, columns = changed[0].nonzero().double().T
+    u, v = scenes.image_position([0.0, 0.0], 0.4).tolist()
+    assert (2 * float(columns.mean()) + 1) / 128 - 1 == pytest.approx(u, abs=0.02)
+    assert (2 * float(rows.mean()) + 1) / 128 - 1 == pytest.approx(v, abs=0.02)
+
+
 def test_opacities_of_faded_pictures():
     places = scenes.lattice()
     banks = [
@@ -181,6 +252,34 @@ def test_opacities_of_faded_pictures():
         (lambda: one(size=torch.zeros(1, 1)), "size must be > 0"),
         (lambda: one(shape=3), "shape must be indices below 3"),
         (lambda: one(turn=torch.zeros(2, 1)), r"turn must have shape \(1, 1\)"),
+        (lambda: one(place=(math.nan, 0.0)), "place must be finite"),
+        (lambda: one(turn=torch.full((1, 1), math.inf)), "turn must be finite"),
+        (lambda: one(colour=torch.full((1, 1, 3), 1.5)), r"colour must lie in \[0, 1\], got 1.5"),
+        (lambda: one(there=torch.ones(1, 1)), "there must be bool, got torch.float32"),
+        (lambda: one().apart(math.nan), "distance must be finite"),
+        (
+            lambda: scenes.random_objects(torch.full((1, 1, 2), 2.1)),
+            r"within \[-2, 2\]\^2, got 2.1",
+        ),
+        (
+            lambda: scenes.random_objects(torch.full((90, 1, 2), 1.95), place_jitter=0.1),
+            r"place must lie within \[-2, 2\]",
+        ),
+        (
+            lambda: scenes.random_objects(torch.zeros(1, 2, 2), colour="pink"),
+            "colour must be one of",
+        ),
+        (
+            lambda: scenes.random_objects(torch.zeros(1, 2, 2), colour=torch.zeros(3, 2, 3)),
+            r"colour must broadcast to \(1, 2, 3\), got shape \(3, 2, 3\)",
+        ),
+        (
+            lambda: scenes.random_objects(torch.zeros(1, 2, 2), colour=[1.2, 0.0, 0.0]),
+            r"colour must lie in \[0, 1\]",
+        ),
+        (lambda: scenes.free_clutter(2, 30, distance=1.5), "distance must leave room for 30"),
+        (lambda: scenes.free_clutter(2, 3, rate=-0.1), r"rate must lie in \[0, 1\]"),
+        (lambda: scenes.free_clutter(2, 0), "places must be >= 1"),
         (lambda: scenes.random_objects(torch.zeros(3, 2)), r"place must have shape \(N, K, 2\)"),
         (lambda: scenes.image_position(torch.zeros(3)), r"place must have shape \(\.\.\., 2\)"),
         (lambda: scenes.image_position([0.0, math.nan]), "place must be finite"),

@@ -2,7 +2,7 @@
 
 from projcomp.scenes.counting import Sighting, opacities
 from projcomp.scenes.exact import Presences, clutter_parts, divided, log_chances_of
-from projcomp.scenes.layouts import cluttered, lattice, scattered
+from projcomp.scenes.layouts import cluttered, free_clutter, lattice, scattered
 from projcomp.scenes.objects import COLOURS, MATERIALS, SHAPES, Objects, random_objects
 from projcomp.scenes.rendering import Camera, image_position, render
 
@@ -17,6 +17,7 @@ __all__ = [
     "clutter_parts",
     "cluttered",
     "divided",
+    "free_clutter",
     "image_position",
     "lattice",
     "log_chances_of",

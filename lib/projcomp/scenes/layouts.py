@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp.scenes.objects import FLOOR
+from projcomp.scenes.objects import FLOOR, SIZE, Objects, random_objects
 
-_TRIES = 200
+_TRIES, _ROUNDS = 200, 10
 
 
 def lattice(columns: int = 3, rows: int = 3, spacing: float = 1.35) -> Tensor:
@@ -38,31 +38,42 @@ def scattered(
 ) -> Tensor:
     """n layouts of `count` places in [-reach, reach]^2, none closer than `distance`: (n, count, 2).
 
-    Places are drawn one after another, and drawn again while too close to an earlier one. Raises
-    ValueError where they do not fit.
+    Places are drawn one after another, and drawn again while too close to an earlier one. A layout
+    that leaves no room is begun again. Raises ValueError where they do not fit.
     """
     n, count = _check.count("n", n), _check.count("count", count)
     distance, reach = _check.number("distance", distance), _check.number("reach", reach)
     if not 0 < reach <= FLOOR:
         raise ValueError(f"reach must lie in (0, {FLOOR:g}], got {reach:g}")
+    places = torch.empty(n, count, 2)
+    todo = torch.arange(n)
+    for _ in range(_ROUNDS):
+        drawn, fits = _scatter(len(todo), count, distance, reach, generator)
+        places[todo[fits]] = drawn[fits]
+        todo = todo[~fits]
+        if not len(todo):
+            return places
+    raise ValueError(
+        f"distance must leave room for {count} objects within {reach:g} of the centre, got "
+        f"{distance:g}"
+    )
+
+
+def _scatter(n: int, count: int, distance: float, reach: float, generator):
+    """One attempt at n layouts: places (n, count, 2), and (n,) where they keep their distance."""
     places = torch.empty(n, 0, 2)
+    fits = torch.ones(n, dtype=torch.bool)
     for _ in range(count):
-        new = torch.empty(n, 2)
-        open_ = torch.ones(n, dtype=torch.bool)
+        new, open_ = torch.empty(n, 2), fits.clone()
         for _ in range(_TRIES):
             tried = reach * (2 * torch.rand(n, 2, generator=generator) - 1)
             new = torch.where(open_[:, None], tried, new)
-            gaps = (places - new[:, None]).norm(dim=-1)
-            open_ = (gaps < distance).any(1)
+            open_ = fits & ((places - new[:, None]).norm(dim=-1) < distance).any(1)
             if not bool(open_.any()):
                 break
-        else:
-            raise ValueError(
-                f"distance must leave room for {count} objects within {reach:g} of the centre, "
-                f"got {distance:g}"
-            )
+        fits &= ~open_
         places = torch.cat([places, new[:, None]], 1)
-    return places
+    return places, fits
 
 
 def cluttered(
@@ -101,3 +112,48 @@ def cluttered(
         draws[:, named] = -1.0  # first in the order
     counts = torch.randint(1, most + 1, (n, 1), generator=generator)
     return draws.argsort(1).argsort(1) < counts
+
+
+def free_clutter(
+    n: int,
+    places: int,
+    *,
+    rate: float | None = None,
+    distance: float = 0.8,
+    reach: float = 1.6,
+    size: float = SIZE,
+    size_jitter: float = 0.06,
+    colour=None,
+    generator: torch.Generator | None = None,
+) -> tuple[Objects, Tensor]:
+    """n scenes of clutter off the lattice, and one place in each that has an object: (n, 2).
+
+    The named place is uniform in the square, and is that of the scene's first object. The others
+    stand at random, no two objects closer than `distance`.
+
+    Args:
+        places: the most objects in a scene.
+        rate: each object but the named one is there with this probability, independently (their
+            number is binomial). None: the number of objects is uniform in 1..places (a cap).
+        distance, reach: as for `scattered`. size, size_jitter, colour: as for `random_objects`.
+
+    Raises ValueError as these two, and for a rate outside of [0, 1].
+    """
+    n, places = _check.count("n", n), _check.count("places", places)
+    if rate is None:
+        counts = torch.randint(1, places + 1, (n,), generator=generator)
+    else:
+        counts = cluttered(n, places, 0, rate=rate, generator=generator).sum(1)
+    where = scattered(n, places, distance, reach, generator)
+    # The first ones drawn, so that nobody makes room for an object that is not there.
+    there = torch.arange(places) < counts[:, None]
+    objects = random_objects(
+        where,
+        there,
+        generator=generator,
+        size=size,
+        size_jitter=size_jitter,
+        distance=distance,
+        colour=colour,
+    )
+    return objects, where[:, 0]
