@@ -1,22 +1,32 @@
 """Learned scores: preconditioned networks as densities, their training, and shipped weights."""
 
 from projcomp.networks.denoiser import Denoiser
+from projcomp.networks.fitting import Recipe, Training, fit
 from projcomp.networks.mlp import MLP
+from projcomp.networks.pictures import PICTURE_MODELS
 from projcomp.networks.preconditioning import Preconditioned, Preconditioning
 from projcomp.networks.shipped import SHIPPED, load
-from projcomp.networks.store import load_network, save_network
-from projcomp.networks.training import Training, denoising_loss, train
+from projcomp.networks.store import load_network, save_network, writable
+from projcomp.networks.training import Labelled, denoising_loss, train
+from projcomp.networks.unet import AVERAGE, UNet
 
 __all__ = [
+    "AVERAGE",
     "MLP",
+    "PICTURE_MODELS",
     "SHIPPED",
     "Denoiser",
+    "Labelled",
     "Preconditioned",
     "Preconditioning",
+    "Recipe",
     "Training",
+    "UNet",
     "denoising_loss",
+    "fit",
     "load",
     "load_network",
     "save_network",
     "train",
+    "writable",
 ]

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from projcomp import _check
-from projcomp.networks.preconditioning import Preconditioned
 
 
 def writable(path) -> Path:
@@ -75,7 +74,15 @@ def must_agree(path, what: str, found, wanted) -> None:
             raise ValueError(f"path: {path} is of another {what}: {name} is {was}, wanted {asked}")
 
 
-def save_network(model: Preconditioned, path, precision: str = "float16") -> None:
+def architecture_of(model: nn.Module) -> dict:
+    """The description that a network gives of itself, or else the shapes of its weights."""
+    if hasattr(model, "architecture"):
+        return model.architecture()
+    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
+    return {"network": type(model).__name__, "shapes": shapes}
+
+
+def save_network(model: nn.Module, path, precision: str = "float16") -> None:
     """Write a network's weights to a file, in "float16" (half the size) or "float32".
 
     Raises ValueError where the file can't be written.
@@ -83,16 +90,16 @@ def save_network(model: Preconditioned, path, precision: str = "float16") -> Non
     _check.choice("precision", precision, ("float16", "float32"))
     dtype = getattr(torch, precision)
     weights = {name: value.to(dtype) for name, value in model.state_dict().items()}
-    write(path, weights, {"architecture": model.architecture()})
+    write(path, weights, {"architecture": architecture_of(model)})
 
 
-def load_network(model: Preconditioned, path) -> Preconditioned:
+def load_network(model: nn.Module, path) -> nn.Module:
     """Read a network's weights from a file into `model`, and return it.
 
     Raises ValueError where there is no such file, where it is damaged, or where it holds a network
     of another architecture; `model` is then as it was.
     """
     weights, about = read(path)
-    must_agree(path, "architecture", about.get("architecture"), model.architecture())
+    must_agree(path, "architecture", about.get("architecture"), architecture_of(model))
     model.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
     return model

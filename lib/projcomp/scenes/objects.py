@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -86,6 +86,12 @@ class Objects:
     def count(self) -> Tensor:
         """(N,) objects in each scene."""
         return self.there.sum(1)
+
+    def only(self, index: int) -> Objects:
+        """The same scenes with their object `index` alone."""
+        only = torch.zeros_like(self.there)
+        only[:, index] = self.there[:, index]
+        return replace(self, there=only)
 
     @property
     def gap(self) -> Tensor:
