@@ -198,3 +198,70 @@ def test_no_density_without_noise(sigma):
     for method in (p.log_prob, p.score, p.denoise):
         with pytest.raises(ValueError, match=r"sigma must be > 0.*no density at 0; got"):
             method([[0.0, 0.0], [1.0, 1.0]], sigma)
+
+
+def pictures_on_one_floor(kinds=3, each=70, dim=600, seed=5):
+    """Points that differ from a common one in a few coordinates, each kind in others."""
+    generator = seeded(seed)
+    floor = 0.5 + normal(generator, dim)
+    points = floor.repeat(kinds * each, 1)
+    for kind in range(kinds):
+        first = 40 + 150 * kind
+        rows = slice(kind * each, (kind + 1) * each)
+        points[rows, first : first + 90] += normal(generator, each, 90)
+    return points
+
+
+def uneven(points):
+    weights = 0.01 + uniform(seeded(3), len(points))
+    return weights / weights.sum()
+
+
+@pytest.mark.parametrize("sigma", [0.05, 1.0, 30.0])
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+@pytest.mark.parametrize("kinds", [1, 3])
+def test_points_that_agree_in_most_coordinates(sigma, offset, kinds):
+    """They are multiplied in the other coordinates only, and nothing changes."""
+    points = pictures_on_one_floor(kinds) + offset
+    p = pc.Empirical(points, uneven(points))
+    kept = sum(slab.values.numel() for slab in p._parameters(points.device)[0].slabs)
+    assert kept < 0.2 * points.numel()
+    x = points[::30] + sigma * normal(seeded(6), len(points[::30]), points.shape[1])
+    log_prob, score = by_brute_force(points, p.weights, x, sigma)
+    close(p.log_prob(x, sigma), log_prob, 1e-11, 1e-9)
+    close_in_scale(p.score(x, sigma), score, 1e-10)
+    close_in_scale(p.denoise(x, sigma) - offset, x - offset + sigma**2 * score, 1e-10)
+    close_in_scale(p.score(x, sigma), gradient(lambda y: p.log_prob(y, sigma), x), 1e-10)
+
+
+def test_points_in_any_order_and_twice():
+    points = pictures_on_one_floor()
+    order = torch.randperm(len(points), generator=seeded(7))
+    x = points[:9] + 0.3 * normal(seeded(8), 9, points.shape[1])
+    p, shuffled = pc.Empirical(points), pc.Empirical(points[order])
+    twice = pc.Empirical(torch.cat([points, points]))
+    for other in (shuffled, twice):
+        close(other.log_prob(x, 0.3), p.log_prob(x, 0.3), 1e-11, 1e-9)
+        close_in_scale(other.score(x, 0.3), p.score(x, 0.3), 1e-10)
+
+
+def test_points_that_are_all_the_same():
+    points = pictures_on_one_floor()[:1].repeat(40, 1)
+    p, one = pc.Empirical(points), pc.Empirical(points[:1])
+    x = points[:3] + normal(seeded(9), 3, points.shape[1])
+    close(p.log_prob(x, 0.7), one.log_prob(x, 0.7), 1e-11, 1e-9)
+    close(p.score(x, 0.7), -(x - points[:3]) / 0.49, 1e-11, 1e-11)
+
+
+def test_derivatives_of_points_that_agree():
+    p = pc.Empirical(pictures_on_one_floor(1, 40))
+    x = p.points[:2] + 0.5 * normal(seeded(10), 2, p.dim)
+    x = x.requires_grad_(True)
+    sigma = torch.tensor([0.3, 0.8], dtype=torch.float64, requires_grad=True)
+    score = p.score(x, sigma)
+    along = normal(seeded(11), 2, p.dim)
+    (hessian_along,) = torch.autograd.grad((score * along).sum(), x)
+    step = 1e-5
+    with torch.no_grad():
+        ahead, behind = (p.score(x + s * along, sigma) for s in (step, -step))
+    close_in_scale(hessian_along, (ahead - behind) / (2 * step), 1e-6)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities._scratch import Scratch
+from projcomp.densities._slabs import Slabs, slabs_of
 from projcomp.densities.base import Density
 
 _LOGITS = 1 << 25
@@ -22,6 +23,7 @@ class Empirical(Density):
     Made for thousands of points in thousands of dimensions (images): a call costs two matrix
     products and one (points, batch) matrix; no (batch, points, n) array is ever formed. Only points
     that lie far from the origin for their spread are copied, about their mean, to keep digits.
+    Where points agree in most coordinates (pictures on one floor), the others alone are multiplied.
 
     Args:
         points: (N, n). Kept as float64 and not copied if it is that already: leave it unchanged.
@@ -48,6 +50,13 @@ class Empirical(Density):
             )
         self.points = points
         self.weights = weights
+        self._local: dict[torch.device, tuple] = {}
+        slabs = slabs_of(points)
+        if slabs is not None:
+            self._local[points.device] = (
+                slabs, slabs.reference, slabs.half_norms(), self.weights.log()
+            )  # fmt: skip
+            return
         centre, centred = self.weights @ points, points
         half_norms = _half_norms(points)
         offset = float(centre @ centre)
@@ -57,9 +66,7 @@ class Empirical(Density):
             half_norms = _half_norms(centred)
         else:
             centre = torch.zeros_like(centre)
-        self._local: dict[torch.device, tuple[Tensor, ...]] = {
-            points.device: (centred, centre, half_norms, self.weights.log())
-        }
+        self._local[points.device] = (centred, centre, half_norms, self.weights.log())
 
     def __repr__(self):
         return f"Empirical(points={len(self.points)}, dim={self.dim})"
@@ -74,12 +81,12 @@ class Empirical(Density):
         log_prob, share = self._posterior(x, sigma)
         centred, centre, *_ = self._parameters(x.device)
         # From the centre, so that a large common offset costs no digits.
-        return log_prob, torch.addmm(centre[:, None] - x, centred.T, share) / sigma**2
+        return log_prob, _plus_mean(centre[:, None] - x, centred, share) / sigma**2
 
     def _denoise(self, x, sigma):
         share = self._posterior(x, sigma)[1]
         centred, centre, *_ = self._parameters(x.device)
-        return torch.addmm(centre[:, None], centred.T, share)
+        return _plus_mean(centre[:, None].expand_as(x), centred, share)
 
     def _posterior(self, x, sigma):
         """log p^sigma (B,), and the posterior probability of each point, (N, B).
@@ -97,7 +104,10 @@ class Empirical(Density):
         here = Scratch(x, sigma).inplace
         offset = x - centre[:, None]
         precision = sigma**-2
-        share = torch.addmm(half_norms[:, None], centred, offset, beta=-1.0)
+        if isinstance(centred, Slabs):
+            share = centred.products(offset, half_norms)
+        else:
+            share = torch.addmm(half_norms[:, None], centred, offset, beta=-1.0)
         nearest = share.detach().amax(0)
         share = torch.sub(share, nearest, out=here(share))
         share = torch.mul(share, precision, out=here(share))
@@ -127,6 +137,13 @@ class Empirical(Density):
 
     def _chunk(self, device):
         return max(1, _LOGITS // len(self.points))
+
+
+def _plus_mean(total: Tensor, centred: Tensor | Slabs, share: Tensor) -> Tensor:
+    """total (n, B) + sum_j share_j centred_j: (n, B)."""
+    if isinstance(centred, Slabs):
+        return centred.add_mean(total.clone(), share)
+    return torch.addmm(total, centred.T, share)
 
 
 def _half_norms(points: Tensor) -> Tensor:

@@ -1,0 +1,94 @@
+"""Points that differ from one picture in few coordinates: products with those coordinates only.
+
+Pictures of one object on the same floor are such points. They are cut into slabs of consecutive
+points, and of each slab only the coordinates are kept in which one of its points differs from the
+reference. Nothing is approximated: what is left out is zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_LEAST, _MOST_POINTS = 1 << 14, 1 << 14
+"""Fewer entries than _LEAST are not worth it; more points than _MOST_POINTS are not looked at."""
+_LOOKED_AT = 255
+_SLAB = 2000
+"""What another slab costs, in entries of a matrix."""
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Points start:stop, less the reference, at `columns`: values (stop - start, C)."""
+
+    start: int
+    stop: int
+    columns: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """Points (N, n) as reference (n,) + slabs."""
+
+    reference: Tensor
+    slabs: tuple[Slab, ...]
+
+    def half_norms(self) -> Tensor:
+        """|p - reference|^2 / 2 of each point, (N,)."""
+        norms = [torch.linalg.vector_norm(slab.values, dim=1) for slab in self.slabs]
+        return 0.5 * torch.cat(norms) ** 2
+
+    def products(self, offset: Tensor, half_norms: Tensor) -> Tensor:
+        """(p - reference) . offset - half_norms of each point: offset (n, B) to (N, B)."""
+        parts = [
+            torch.addmm(half_norms[s.start : s.stop, None], s.values, offset[s.columns], beta=-1.0)
+            for s in self.slabs
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def add_mean(self, total: Tensor, share: Tensor) -> Tensor:
+        """total (n, B) plus sum_j share_j (p_j - reference), in place; share (N, B)."""
+        for s in self.slabs:
+            total.index_add_(0, s.columns, s.values.T @ share[s.start : s.stop])
+        return total
+
+    def to(self, device) -> Slabs:
+        moved = [
+            Slab(s.start, s.stop, s.columns.to(device), s.values.to(device)) for s in self.slabs
+        ]
+        return Slabs(self.reference.to(device), tuple(moved))
+
+
+def slabs_of(points: Tensor) -> Slabs | None:
+    """The slabs of points (N, n); None where they would keep more than half of the entries."""
+    if points.numel() < _LEAST or len(points) > _MOST_POINTS:
+        return None
+    step = max(1, len(points) // _LOOKED_AT)
+    reference = points[::step].median(0).values
+    differs = points != reference
+    if float(differs.sum()) > 0.5 * points.numel():
+        return None
+    slabs, kept = [], 0
+    for start, stop in _cuts(differs.cpu().numpy()):
+        columns = differs[start:stop].any(0).nonzero()[:, 0]
+        slabs.append(Slab(start, stop, columns, points[start:stop, columns] - reference[columns]))
+        kept += slabs[-1].values.numel()
+    return Slabs(reference, tuple(slabs)) if kept <= 0.5 * points.numel() else None
+
+
+def _cuts(differs) -> list[tuple[int, int]]:
+    """Where to cut: a point joins the slab before it unless one of its own is cheaper."""
+    cuts, start, union = [], 0, differs[0]
+    width = int(union.sum())
+    for index in range(1, len(differs)):
+        wider = union | differs[index]
+        joined = int(wider.sum())
+        count, alone = index - start, int(differs[index].sum())
+        if (count + 1) * joined - count * width > alone + _SLAB:
+            cuts.append((start, index))
+            start, wider, joined = index, differs[index], alone
+        union, width = wider, joined
+    return [*cuts, (start, len(differs))]
