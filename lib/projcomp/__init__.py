@@ -38,6 +38,7 @@ _HOME = {
     "find_blocks": "diagnostics",
     "Explorer": "widgets",
     "Square": "widgets",
+    "Lattice": "widgets",
 }
 _MODULES = (
     "densities", "composition", "diagnostics", "grid", "metrics", "networks", "noise", "plots",

@@ -57,6 +57,7 @@ export function compare(math, fixture) {
     add(`${c.name}: total variation`, [math.totalVariation(p, q)], [c.value]);
   }
   for (const c of fixture.squares) compareSquare(math, c, add);
+  for (const c of fixture.lattices) compareLattice(math, c, add);
   return report;
 }
 
@@ -105,5 +106,32 @@ function compareSquare(math, c, add) {
     // Rounding has no digits to agree in.
     if (c.gaps[operator] > 1e-10) add(name(`${operator}, difference`), [gap], [c.gaps[operator]]);
     else if (!(gap < 1e-10)) throw new Error(name(`${operator} differs by ${gap}`));
+  }
+}
+
+/** Denoised pictures, opacities and whole paths of the three settings. */
+function compareLattice(math, c, add) {
+  const bank = new math.Bank(c.bank);
+  const rows = (pictures) => pictures.map((picture) => [...picture]);
+  const start = math.startOf(c.seed, c.levels[0], bank.empty.length);
+  add(`lattice, ${c.rule}: floor`, [...bank.empty], c.empty);
+  add(`lattice, ${c.rule}: noise`, [...start], c.start);
+  const clutter = new math.Clutter(bank.places.length, c.clutter);
+  const chances = (logs) => [...logs].map(Math.exp);
+  add(`lattice, ${c.rule}: chances`, clutter.named.map(chances), c.chances.named);
+  add(`lattice, ${c.rule}: average chances`, chances(clutter.average), c.chances.average);
+  for (const { setting, chosen, denoised, coefficients, path, counted } of c.runs) {
+    const name = (what) => `lattice, ${c.rule}, ${setting}, places ${chosen.join(" ") || "none"}: ${what}`;
+    const rule = (logs) => math.SETTINGS[setting](chosen, logs, clutter);
+    c.sigmas.forEach((sigma, i) => {
+      const looks = c.points[i].map((x) => bank.look(Float64Array.from(x), sigma));
+      const found = looks.map(({ logs }) => rule(logs));
+      add(name(`opacities believed at ${sigma}`), rows(found), coefficients[i]);
+      add(name(`denoised at ${sigma}`), rows(looks.map(({ means }, k) => bank.picture(found[k], means))), denoised[i]);
+    });
+    const way = new math.PicturePath(bank, rule, c.levels, start);
+    while (!way.done) way.advance();
+    add(name("path"), rows(way.states), path);
+    add(name("opacities counted"), [...bank.opacities(way.states.at(-1))], counted);
   }
 }

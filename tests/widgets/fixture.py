@@ -12,6 +12,8 @@ from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
 from projcomp.widgets.square import warp_of
 
+from tests.widgets.pictures import lattices
+
 SIGMAS = [0.0, 0.05, 0.7, 12.0]
 
 
@@ -176,4 +178,5 @@ def fixture() -> dict:
             for warp, amounts in SQUARES
             for amount in amounts
         ],
+        "lattices": lattices(),
     }

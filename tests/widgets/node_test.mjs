@@ -10,7 +10,7 @@ const from = (file) => import(pathToFileURL(`${process.env.MODULES}/${file}.mjs`
 const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
 const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
-  await from("warp"),
+  await from("warp"), await from("pictures"),
 );
 
 for (const { name, worst } of compare(math, fixture)) {

@@ -5,12 +5,13 @@ from importlib import import_module
 _HOME = {
     "Explorer": "explorer",
     "CONTROLS": "explorer",
+    "Lattice": "lattice",
     "PRESETS": "presets",
     "Preset": "presets",
     "Square": "square",
 }
 
-__all__ = ["CONTROLS", "PRESETS", "Explorer", "Preset", "Square"]
+__all__ = ["CONTROLS", "PRESETS", "Explorer", "Lattice", "Preset", "Square"]
 
 
 def __getattr__(name: str):

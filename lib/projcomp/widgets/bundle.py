@@ -9,6 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "js"
 ENTRY = "figures.mjs"
+STYLES = ("explorer.css", "lattice.css")
 
 _IMPORT = re.compile(
     r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M
@@ -36,7 +37,7 @@ def module() -> str:
 @cache
 def style() -> str:
     """The figures' style sheet."""
-    return _read("explorer.css")
+    return "".join(_read(file) for file in STYLES)
 
 
 def _wrapped(file: str) -> str:

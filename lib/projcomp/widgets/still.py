@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from projcomp import plots
 from projcomp.composition import Composition
@@ -45,6 +46,17 @@ def still_square(*panes: tuple[Density, Sequence[Density], Sequence[float]]) -> 
             parts, (plots.BACKGROUND, *plots.CONCEPTS), lines, strict=False
         ):
             plots.contours(ax, part, grid, colour, line=line)
+    return _encoded(figure)
+
+
+def still_pictures(panes: Sequence[tuple[str, Tensor, str]]) -> str:
+    """The same for pictures side by side: of each its title, (s, s, 3) values, and a note below."""
+    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+    for ax, (title, picture, note) in zip(figure.subplots(1, len(panes)), panes, strict=True):
+        ax.imshow(picture.numpy(), interpolation="nearest")
+        ax.set(xticks=[], yticks=[], xlabel=note)
+        ax.set_title(title, fontsize=10)
+        ax.spines[:].set_visible(False)
     return _encoded(figure)
 
 

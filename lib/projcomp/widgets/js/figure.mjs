@@ -12,9 +12,10 @@ const SPEAK_AFTER = 120; // ms: numbers and words come a little later, so that a
 const SAVE_EVERY = 100; // ms: a notebook's kernel hears of changes at most ten times a second
 
 /**
- * A kind of figure extends this with `build(el)` (its elements, among them root, notices, legend,
- * summary and panel), `checked(state)`, `paint(now)`, `legendRows()`, `told()` (the facts for the
- * panel, the notebook and the summary), and calls `start` once it is constructed.
+ * A kind of figure extends this with `build(el)` (its elements, among them root, notices, summary
+ * and panel; a legend and handles where it has them), `checked(state)`, `paint(now)`,
+ * `legendRows()`, `told()` (the facts for the panel, the notebook and the summary), and calls
+ * `start` once it is constructed.
  */
 export class Figure {
   /** keys: the model's traits that make up the state; shared: those that a link holds. */
@@ -50,7 +51,7 @@ export class Figure {
     this.dead = true;
     clearTimeout(this.speaker);
     this.abort.abort();
-    this.handles.destroy();
+    this.handles?.destroy();
     this.sizes.disconnect();
     this.themes.disconnect();
     for (const key of this.keys) this.model.off(`change:${key}`, this.heard);

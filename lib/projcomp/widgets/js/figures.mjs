@@ -4,18 +4,21 @@
 import { Composition } from "./composition.mjs";
 import { Explorer } from "./explorer.mjs";
 import { Field, totalVariation } from "./field.mjs";
+import { Lattice } from "./lattice.mjs";
 import { Mixture } from "./mixture.mjs";
+import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "./pictures.mjs";
 import { Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step } from "./sampling.mjs";
 import { Square } from "./square.mjs";
 import { featureMixture, largestDifference, square, warpOf } from "./warp.mjs";
 
-const KINDS = { explorer: Explorer, square: Square };
+const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
 const math = {
   Composition, Field, Mixture, Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step,
   totalVariation,
   featureMixture, largestDifference, square, warpOf,
+  Bank, Clutter, PicturePath, SETTINGS, startOf,
 };
 
 export default { render, math };

@@ -1,0 +1,118 @@
+// The lattice's controls: the places, what is shown of the pictures, and the noise.
+
+import { Controls, button, choices, element, slider } from "./controls.mjs";
+
+export const PLACES = [
+  "front left", "front", "front right", "left", "centre", "right", "back left", "back", "back right",
+];
+export const TITLES = {
+  A: "empty floor", B: "average of one-object pictures", C: "average of cluttered pictures",
+};
+const VIEWS = { picture: "the picture", belief: "the model's belief" };
+const HINTS = {
+  picture: "Numbers: the opacity that is counted at each place of the floor; 1 is a solid object.",
+  belief: "Numbers: the opacity of each place's object in what the model believes the clean picture to be.",
+};
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+/** .25, 1.00, −.33 */
+export function opacityText(value) {
+  const text = Math.abs(value).toFixed(2).replace(/^0/, "");
+  return value < 0 && text !== ".00" ? `−${text}` : text;
+}
+
+const levelText = (sigma) => (sigma < 0.0995 ? sigma.toFixed(3) : sigma.toPrecision(3)).replace(/^0/, "");
+
+export class LatticePanel extends Controls {
+  /** host: the Lattice. */
+  constructor(host) {
+    super(host);
+    this.places();
+    this.noise();
+    this.sharing();
+  }
+
+  /** Buttons for the places, the front row at the bottom; of all one is in the tab order. */
+  places() {
+    const { host } = this;
+    this.node.className = "pc-floor";
+    this.buttons = PLACES.map((name, place) => button(name, () => host.toggle(place), { pressed: "false" }));
+    const grid = element("div", { class: "pc-places", role: "group", "aria-label": "Places with an object" });
+    for (const row of [2, 1, 0]) {
+      grid.append(element("div", { class: "pc-row" }, ...this.buttons.slice(3 * row, 3 * row + 3)));
+    }
+    const focusable = (place) => this.buttons.forEach((one, i) => (one.tabIndex = i === place ? 0 : -1));
+    this.buttons.forEach((one, place) => {
+      one.addEventListener("focus", () => focusable(place));
+      one.addEventListener("keydown", (event) => {
+        event.stopPropagation(); // a notebook has its own arrows
+        const move = MOVES[event.key];
+        if (!move) return;
+        event.preventDefault();
+        const [column, row] = [(place % 3) + move[0], Math.floor(place / 3) + move[1]];
+        if (column >= 0 && column < 3) this.buttons[3 * row + column]?.focus();
+      });
+    });
+    focusable(6);
+    const all = PLACES.map((_, place) => place);
+    this.followers.push(({ chosen }) => this.buttons.forEach((one, place) =>
+      one.setAttribute("aria-pressed", String(chosen.includes(place)))));
+    this.node.append(
+      element("div", { class: "pc-title" }, "objects asked for"), grid,
+      element(
+        "div", { class: "pc-buttons" },
+        button("All", () => host.change({ chosen: all })),
+        button("None", () => host.change({ chosen: [] })),
+        button("Another sample", () => host.change({ seed: host.state.seed + 1 }), { title: "the next seed" }),
+      ),
+    );
+  }
+
+  /** Mark the place that the pointer is over, in a picture. */
+  point(place) {
+    this.buttons.forEach((one, i) => one.classList.toggle("pc-pointed", i === place));
+  }
+
+  noise() {
+    const { host } = this;
+    const last = host.model.get("levels").length - 1;
+    const control = slider("noise σ", {
+      min: 0, max: last, step: 1, from: (p) => last - p, to: (level) => last - level,
+      show: (level) => levelText(host.model.get("levels")[level]), onInput: (level) => host.scrub(level),
+    });
+    this.add(this.transport, control, (s) => control.set(s.level));
+    this.playButton = button("Play", () => host.play());
+    const view = choices("what is shown", VIEWS, (value) => host.change({ view: value }));
+    this.followers.push((s) => view.set(s.view));
+    this.transport.append(view.node);
+    const clutter = choices("clutter in C", { independent: "", capped: "" }, (value) => host.change({ clutter: value }));
+    const [independent, capped] = clutter.node.children;
+    this.followers.push((s) => {
+      independent.textContent = `independent, ${opacityText(s.rate).replace(/0$/, "")}`;
+      capped.textContent = `capped at ${s.most}`;
+      clutter.set(s.clutter);
+    });
+    this.transport.append(element("div", { class: "pc-clutter" }, element("span", {}, "clutter in C"), clutter.node));
+  }
+
+  playing(on) {
+    this.playButton.textContent = on ? "Pause" : "Play";
+  }
+
+  /** What the numbers under the pictures are. */
+  hint(node, { view }) {
+    if (node.textContent !== HINTS[view]) node.textContent = HINTS[view];
+  }
+
+  sharing() {
+    const { host } = this;
+    this.transport.append(element(
+      "div", { class: "pc-buttons" },
+      this.playButton,
+      button("Copy link", () => host.copyLink()),
+      button("Reset", () => host.reset()),
+    ));
+  }
+
+  report() {}
+}
