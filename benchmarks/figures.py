@@ -13,7 +13,10 @@ import statistics
 import sys
 from pathlib import Path
 
+import projcomp as pc
+import torch
 from playwright.sync_api import sync_playwright
+from projcomp import scenes
 from projcomp.widgets import bundle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +32,8 @@ FRAMES = """async () => {
             covariances: six.map(() => [[0.4, 0.1], [0.1, 0.3]]) };
     };
     const state = {
-        background: mixture(1), concepts: [mixture(2), mixture(3)], unconditional: null,
+        kind: "explorer", background: mixture(1), concepts: [mixture(2), mixture(3)],
+        unconditional: null,
         weights: [1, 1], operator: "composition", sigma: 0.3, sigma_min: 0.002, sigma_max: 100,
         steps: 60, method: "heun", particles: 2000, seed: 0, show: ["composition", "parts"],
         box: [-5, -5, 5, 5], controls: ["sigma", "edit"], directions: [[1, 0], [0, 1]],
@@ -83,6 +87,57 @@ FRAMES = """async () => {
     return { drags, paths };
 }"""
 
+# A lattice of 24 pictures of 32 x 32 for each place: from noise to three pictures, and a click.
+LATTICE = """async (given) => {
+    const { math, render } = PROJCOMP_WIDGET.start();
+    const bank = new math.Bank(given.bank);
+    const clutter = new math.Clutter(9, { rate: given.rate });
+    const chosen = [...Array(9).keys()];
+    const samples = [], slices = [];
+    for (let r = 0; r < 9; r++) {
+        const start = math.startOf(r, given.levels[0], bank.empty.length);
+        let spent = 0;
+        for (const rule of Object.values(math.SETTINGS)) {
+            const path = new math.PicturePath(bank, (logs) => rule(chosen, logs, clutter),
+                given.levels, start);
+            while (!path.done) {
+                const begun = performance.now();
+                path.advance();
+                const took = performance.now() - begun;
+                slices.push(took);
+                spent += took;
+            }
+        }
+        if (r > 1) samples.push(spent); // the first ones are compiled
+    }
+    const state = { ...given, readout: {} };
+    const model = { get: (k) => state[k], set: (k, v) => { state[k] = v; },
+        on() {}, off() {}, save_changes() {} };
+    const el = document.createElement("div");
+    el.style.cssText = "position:fixed;inset:0;width:900px;background:white;z-index:9999";
+    document.body.append(el);
+    const stop = render({ model, el });
+    const canvas = el.querySelectorAll("canvas")[0];
+    const frame = () => new Promise(requestAnimationFrame);
+    const picture = () => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+        .data.join();
+    await new Promise((done) => setTimeout(done, 500));
+    const buttons = [...el.querySelectorAll("button[aria-pressed]")].slice(0, 9);
+    const clicks = [], frames = [];
+    for (const button of buttons) {
+        const before = picture();
+        WORK.length = 0;
+        const begun = performance.now();
+        button.click();
+        do await frame(); while (picture() === before && performance.now() - begun < 5000);
+        clicks.push(performance.now() - begun);
+        frames.push(Math.max(...WORK.splice(0)));
+    }
+    stop();
+    el.remove();
+    return { samples, slices, clicks, frames };
+}"""
+
 # Times what runs inside animation frames: the work of a redraw, without the wait for the screen.
 TIMER = """
     window.WORK = [];
@@ -101,6 +156,20 @@ READY = """() => new Promise((done) => {
 })"""
 
 
+def lattice() -> pc.Lattice:
+    """Nine places with 24 rendered pictures each."""
+
+    def pictures(count: int, place: torch.Tensor, seed: int, there=None) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        where = place.expand(count, 1, 2)
+        objects = scenes.random_objects(where, there, generator=generator, place_jitter=0.05)
+        return scenes.render(objects, 32).flatten(1)
+
+    places = scenes.lattice()
+    empty = pictures(1, places[4], 0, torch.zeros(1, 1, dtype=torch.bool))[0]
+    return pc.Lattice(empty, [pictures(24, place, seed) for seed, place in enumerate(places)])
+
+
 def measure(executable: str, loads: int) -> dict:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
@@ -115,6 +184,7 @@ def measure(executable: str, loads: int) -> dict:
         page.goto(PAGE.as_uri())
         page.wait_for_timeout(1500)
         found = page.evaluate(FRAMES)
+        found["lattice"] = page.evaluate(LATTICE, lattice().state())
         browser.close()
     return {**found, "ready": ready}
 
@@ -136,6 +206,10 @@ def main() -> int:
         ("redraw while dragging, 3 mixtures of 6 at 160 x 160", "16 ms", "50 ms", found["drags"]),
         ("2,000 paths of 60 Heun steps", "150 ms", "", paths),
         ("longest uninterrupted slice of it", "50 ms", "50 ms", slices),
+        ("lattice, 3 settings of 24 levels at 32 x 32", "3000 ms", "", found["lattice"]["samples"]),
+        ("longest uninterrupted slice of it", "50 ms", "", found["lattice"]["slices"]),
+        ("from a click on a place to its pictures", "300 ms", "", found["lattice"]["clicks"]),
+        ("longest frame on the way", "50 ms", "", found["lattice"]["frames"]),
         ("first figure ready after load from disk", "1000 ms", "", found["ready"]),
     ]
     print(f"{'':<52}{'aim':>9}{'median':>12}{'worst':>12}")
