@@ -95,7 +95,7 @@ def test_every_figure_comes_alive(browser: Browser, book: Path, name: str):
     mount_all(page)
     assert page.locator(".pc-figure[data-live=yes]").count() == count
     assert page.locator(".pc-failed, .pc-notice:not([hidden])").count() == 0
-    for canvas in page.locator(".pc-plane").all():
+    for canvas in page.locator(".pc-plane, .pc-picture").all():
         colours = canvas.evaluate(
             """canvas => new Set(new Uint32Array(canvas.getContext("2d").getImageData(
                 0, 0, canvas.width, canvas.height).data.buffer)).size"""

@@ -59,7 +59,13 @@ def lattices() -> list[dict]:
             for setting in "ABC" if rule == "independent" else "C":
                 density = figure.composition(setting)
                 run = pc.reverse_diffusion(
-                    density, 1, figure.levels, "euler", start=figure.start[None], keep_path=True
+                    density,
+                    1,
+                    figure.levels,
+                    "euler",
+                    start=figure.start[None],
+                    keep_path=True,
+                    progress=False,
                 )
                 counted = scenes.opacities(run.samples, figure.banks, figure.empty).opacity[0]
                 pairs = list(zip(points, SIGMAS, strict=True))

@@ -177,9 +177,8 @@ class Lattice(Figure):
 
     def sample(self, setting: str) -> Tensor:
         """(n,) the picture of a setting at the end of the path, by the library's sampler."""
-        run = reverse_diffusion(
-            self.composition(setting), 1, self.levels, "euler", start=self.start[None]
-        )
+        density, start = self.composition(setting), self.start[None]
+        run = reverse_diffusion(density, 1, self.levels, "euler", start=start, progress=False)
         return run.samples[0]
 
     def opacities(self, setting: str) -> Tensor:
