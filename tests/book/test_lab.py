@@ -25,6 +25,16 @@ START_S = 60
 OPEN_MS = 60_000
 RUN_MS = 120_000
 
+LATTICE = """import torch, projcomp as pc
+from projcomp import scenes
+g = torch.Generator().manual_seed(0)
+where = scenes.lattice()[:, None, None].expand(9, 4, 1, 2)
+seen = [scenes.render(scenes.random_objects(w, generator=g), 16).flatten(1) for w in where]
+bare = scenes.random_objects(torch.zeros(1, 1, 2), torch.zeros(1, 1, dtype=torch.bool))
+lattice = pc.Lattice(scenes.render(bare, 16).flatten(), seen)
+print("made")
+lattice"""
+
 
 @dataclass
 class Lab:
@@ -187,4 +197,18 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     assert said == "second True"
     run_below(page, notebook, "square.warp = 'shear'; print('set')")
     expect(square.locator(".pc-transport output").first).to_have_text("60°")
+
+    # The third kind, both ways.
+    assert run_below(page, notebook, LATTICE) == "made"
+    lattice = notebook.locator(".pc-lattice")
+    expect(lattice.locator(".pc-summary")).to_contain_text("front left, centre.", timeout=RUN_MS)
+    lattice.get_by_role("button", name="front", exact=True).click()
+    expect(lattice.locator(".pc-summary")).to_contain_text("front left, front, centre.")
+    told = "torch.tensor(lattice.readout['B']['opacities'], dtype=torch.float64)"
+    gap = f"float((lattice.opacities('B') - {told}).abs().max())"
+    said = run_below(page, notebook, f"print(lattice.chosen, {gap} < 1e-9)")
+    assert said == "[0, 1, 4] True"
+    run_below(page, notebook, "lattice.chosen = [8]; print('set')")
+    place = lattice.get_by_role("button", name="back right")
+    expect(place).to_have_attribute("aria-pressed", "true")
     context.close()
