@@ -45,15 +45,14 @@ def readout(found: Locator) -> dict:
 
 
 def pixels(found: Locator, which: int) -> list[int]:
-    """The bytes of a picture, once all that was asked for is drawn."""
+    """The bytes of a picture, as it is."""
     return (
         found.locator(".pc-picture")
         .nth(which)
         .evaluate(
-            """async canvas => {
-                await new Promise(done => setTimeout(done, 300));
-                const { data } = canvas.getContext("2d").getImageData(
-                    0, 0, canvas.width, canvas.height);
+            """canvas => {
+                const { width, height } = canvas;
+                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
                 return [...data].filter((_, i) => i % 4 < 3);
             }"""
         )
@@ -119,6 +118,7 @@ def test_a_click_toggles_a_place_in_buttons_and_pictures(page: Page):
     place(found, "centre").click()
     expect(place(found, "centre")).to_have_attribute("aria-pressed", "false")
     assert state(found, "chosen") == [[0, 2, 8]]
+    assert readout(found)["A"]["solid"] == 3
     after = pixels(found, 0)
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) > 60
     box = found.locator(".pc-picture").nth(2).bounding_box()
@@ -164,7 +164,7 @@ def test_it_plays_down_the_noise(page: Page):
     output = found.locator(".pc-slider output")
     page.wait_for_function("o => parseFloat(o.textContent) > 1", arg=output.element_handle())
     place(found, "front").click()  # the reader need not wait
-    expect(found.get_by_role("button", name="Play")).to_be_visible(timeout=15_000)
+    expect(found.get_by_role("button", name="Play")).to_be_visible(timeout=60_000)
     expect(output).to_have_text(".020")
     assert state(found, "level") == [23]
     assert readout(found)["A"]["solid"] == 5
@@ -213,6 +213,7 @@ def test_two_on_a_page_are_independent_and_go_without_a_trace(page: Page):
     found, other = figure(page, "lattice"), figure(page, "other")
     before = pixels(other, 1)
     place(found, "front").click()
+    assert readout(found)["A"]["solid"] == 5
     assert pixels(other, 1) == before
     assert state(other, "chosen") == [[4]]
     assert page.locator(".pc-figure [id]").count() == 0

@@ -100,10 +100,10 @@ export class Lattice extends Figure {
     this.redraw();
   }
 
-  /** One frame at time `now` (ms): waits where the paths are not yet computed. */
+  /** One frame at time `now` (ms): leaves no level out, and waits where they are not yet computed. */
   tick(now) {
     const last = this.state.levels.length - 1;
-    if (this.clock !== null) this.position += ((now - this.clock) / 1000) * (last / SECONDS);
+    if (this.clock !== null) this.position += Math.min(1, ((now - this.clock) / 1000) * (last / SECONDS));
     this.clock = now;
     this.position = Math.min(this.position, Math.max(this.scene.known - 1, 0));
     const level = Math.floor(this.position);
