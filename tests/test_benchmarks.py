@@ -29,3 +29,16 @@ def test_the_samplers_benchmark_runs():
     assert done.returncode == 0, done.stderr
     for words in ("MALA", "density weights", "interaction weights", "blackjax"):
         assert words in done.stdout
+
+
+def test_the_scenes_benchmark_runs():
+    done = run("--quick", "--repeats", "1", "--threads", "1", name="scenes.py")
+    assert done.returncode == 0, done.stderr
+    for words in ("128 pixels", "objects per second", "empty floor", "average", "cluttered"):
+        assert words in done.stdout
+
+
+def test_the_scenes_benchmark_refuses_nonsense():
+    done = run("--threads", "0", name="scenes.py")
+    assert done.returncode == 2
+    assert "--threads and --repeats must be at least 1" in done.stderr

@@ -1,0 +1,117 @@
+"""How fast scenes are rendered, and pictures sampled from exact scores.
+
+Prints two tables: objects rendered per second, and the seconds for 16 pictures of nine objects by
+60 Euler steps, composed over the empty floor (A), over the average (B) and over cluttered
+pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable
+
+import projcomp as pc
+import torch
+from projcomp import scenes
+
+SIZES = (32, 64, 128)
+DRAWN, PIXELS = 16, 32
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def least(way: Callable[[], object], repeats: int) -> float:
+    way()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        way()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def crowd(n: int, count: int) -> scenes.Objects:
+    """n scenes of `count` objects, none of them absent."""
+    places = scenes.scattered(n, count, generator=seeded())
+    return scenes.random_objects(places, generator=seeded())
+
+
+def compositions(pictures: int) -> dict[str, pc.Density]:
+    """Nine objects from banks of so many pictures each, over three backgrounds."""
+    banks = []
+    for seed, place in enumerate(scenes.lattice()):
+        one = scenes.random_objects(
+            place.expand(pictures, 1, 2), generator=seeded(seed), place_jitter=0.05
+        )
+        banks.append(scenes.render(one, PIXELS).flatten(1).double())
+    nothing = scenes.random_objects(torch.zeros(1, 1, 2), torch.zeros(1, 1, dtype=torch.bool))
+    empty = scenes.render(nothing, PIXELS).flatten().double()
+    concepts = [pc.Empirical(bank) for bank in banks]
+    blocks = scenes.divided(banks, empty)
+    parts = scenes.clutter_parts(banks, empty, blocks)
+    chances = [scenes.log_chances_of(len(banks), j, rate=0.3) for j in range(len(banks))]
+    mean = torch.logsumexp(torch.stack(chances), 0) - math.log(len(banks))
+    cluttered = [scenes.Presences(*parts, blocks, c) for c in chances]
+    return {
+        "A, empty floor": pc.compose(pc.Empirical(empty[None]), concepts),
+        "B, average": pc.compose(pc.Empirical(torch.cat(banks)), concepts),
+        "cluttered": scenes.Presences(*parts, blocks, mean).composed_with(cluttered),
+    }
+
+
+def draw(density: pc.Density, steps: int) -> torch.Tensor:
+    levels = pc.sigma_grid(0.02, 20.0, steps + 1)[:-1]
+    noise = torch.randn(DRAWN, density.dim, generator=seeded(), dtype=torch.float64)
+    return pc.reverse_diffusion(
+        density, DRAWN, levels, "euler", start=0.5 + 20.0 * noise, progress=False
+    ).samples
+
+
+def rendering(repeats: int, quick: bool) -> None:
+    """Always on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    print("rendering, one thread: objects per second")
+    for pixels in SIZES:
+        n = 16 if quick else 960 * 32**2 // pixels**2
+        for count in (1, 5):
+            objects = crowd(n, count)
+            seconds = least(lambda o=objects, p=pixels: scenes.render(o, p), repeats)
+            name = f"{pixels} pixels, {count} in a scene"
+            print(f"  {name:<42} {n * count / seconds:>8,.0f}", flush=True)
+    torch.set_num_threads(threads)
+
+
+def sampling(repeats: int, quick: bool) -> None:
+    steps = 4 if quick else 60
+    for pictures in (20,) if quick else (60, 300):
+        print(
+            f"{DRAWN} pictures of nine objects, {PIXELS} pixels, {steps} Euler steps, "
+            f"banks of {pictures}, {torch.get_num_threads()} threads: seconds"
+        )
+        for name, density in compositions(pictures).items():
+            seconds = least(lambda d=density: draw(d, steps), repeats)
+            print(f"  {name:<42} {seconds:>8.3f}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--quick", action="store_true", help="few pictures and steps")
+    options = parser.parse_args()
+    if options.threads < 1 or options.repeats < 1:
+        parser.error("--threads and --repeats must be at least 1")
+    torch.set_num_threads(options.threads)
+    for table in (rendering, sampling):  # a further table: one more function of these two
+        table(options.repeats, options.quick)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
