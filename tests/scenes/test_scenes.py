@@ -229,6 +229,26 @@ def test_a_colour_changes_its_object_only():
     assert (2 * float(rows.mean()) + 1) / 128 - 1 == pytest.approx(v, abs=0.02)
 
 
+@pytest.mark.parametrize("pixels", [32, 128])
+def test_pictures_are_affine_in_the_colours(pixels):
+    """As long as no pixel is overexposed; and all three channels weigh the same."""
+
+    def coloured(*colour):
+        picture = scenes.render(one(0, colour=torch.tensor([[colour]])), pixels)
+        return picture[0].double()
+
+    dark = coloured(0.2, 0.2, 0.2)
+    red, green, blue = (
+        (coloured(*colour) - dark) / 0.4
+        for colour in ([0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6])
+    )
+    predicted = dark + 0.3 * red + 0.1 * green + 0.5 * blue
+    close(coloured(0.5, 0.3, 0.7), predicted, absolute=1e-5)
+    for first, second in ((red, green), (green, blue), (blue, red)):
+        assert float((first * second).abs().max()) < 1e-10
+        assert float(first.norm()) == pytest.approx(float(second.norm()), rel=1e-5)
+
+
 def test_opacities_of_faded_pictures():
     places = scenes.lattice()
     banks = [
