@@ -1,6 +1,14 @@
 """Small rendered scenes of one to many objects, where they stand, and how to count them."""
 
+from projcomp.scenes.counter import Counter, Sightings, count
 from projcomp.scenes.counting import Sighting, opacities
+from projcomp.scenes.datasets import (
+    Pictures,
+    empty_picture,
+    one_coloured,
+    one_object,
+    one_to_many,
+)
 from projcomp.scenes.exact import Presences, clutter_parts, divided, log_chances_of
 from projcomp.scenes.layouts import cluttered, free_clutter, lattice, scattered
 from projcomp.scenes.objects import COLOURS, MATERIALS, SHAPES, Objects, random_objects
@@ -11,16 +19,24 @@ __all__ = [
     "MATERIALS",
     "SHAPES",
     "Camera",
+    "Counter",
     "Objects",
+    "Pictures",
     "Presences",
     "Sighting",
+    "Sightings",
     "clutter_parts",
     "cluttered",
+    "count",
     "divided",
+    "empty_picture",
     "free_clutter",
     "image_position",
     "lattice",
     "log_chances_of",
+    "one_coloured",
+    "one_object",
+    "one_to_many",
     "opacities",
     "random_objects",
     "render",

@@ -1,0 +1,134 @@
+"""A network that looks at a picture and says how many objects, where, and how solid.
+
+It needs no reference pictures, so it counts in pictures that nobody rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from projcomp import _check
+from projcomp.networks.layers import convolution
+from projcomp.networks.store import load_network
+from projcomp.scenes.rendering import image_position
+
+WEIGHTS = Path(__file__).parent / "weights" / "counter.safetensors"
+PIXELS, CELLS = 32, 16
+SEEN, SOLID = 0.2, 0.7
+"""Opacities from which something is there at all, and from which it counts as an object."""
+NEAR = 0.22
+"""How far from a place, in the coordinates of `image_position`, an object still stands at it."""
+_WIDTH = 1.1  # of a spot, in cells
+
+
+class Counter(nn.Module):
+    """Convolutions from pictures (N, 3, 32, 32) to maps (N, 16, 16) of spots as high as opaque.
+
+    generator: source of the initial weights; seed 0 if None.
+    """
+
+    def __init__(self, generator: torch.Generator | None = None):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        sizes = [(12, 48, 3), (48, 48, 3), (48, 48, 3), (48, 48, 3), (48, 32, 3)]
+        self.layers = nn.ModuleList(
+            convolution(i, o, generator, size=s, scale=1.4) for i, o, s in sizes
+        )
+        self.leave = convolution(32, 1, generator, size=1, scale=0.1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        hidden = nn.functional.pixel_unshuffle((pictures - 0.58) / 0.2, 2)
+        for index, layer in enumerate(self.layers):
+            new = nn.functional.silu(layer(hidden))
+            hidden = new if index == 0 or new.shape != hidden.shape else hidden + new
+        return self.leave(hidden)[:, 0]
+
+
+def spots(place: Tensor, opacity: Tensor) -> Tensor:
+    """The map that a counter should draw: place (N, K, 2) as (u, v), opacity (N, K)."""
+    cells = (torch.arange(CELLS) + 0.5) * (2.0 / CELLS) - 1.0
+    across = (cells - place[..., 0, None]) * (CELLS / 2)  # (N, K, 16), in cells
+    down = (cells - place[..., 1, None]) * (CELLS / 2)
+    square = across[:, :, None, :] ** 2 + down[:, :, :, None] ** 2
+    return (opacity[..., None, None] * (-0.5 * square / _WIDTH**2).exp()).amax(1)
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """What a counter saw in N pictures: M things in all, in order of the pictures.
+
+    picture: (M,) in which. place: (M, 2) where, (u, v) as of `image_position`. opacity: (M,) how
+    solid, 1 for an object. n: N.
+    """
+
+    picture: Tensor
+    place: Tensor
+    opacity: Tensor
+    n: int
+
+    def counts(self, solid: float = SOLID) -> Tensor:
+        """(N,) how many objects there are, of at least this opacity."""
+        return torch.bincount(self.picture[self.opacity >= solid], minlength=self.n)
+
+    def at(self, places) -> Tensor:
+        """(N, L) the opacity at each of L floor places (L, 2); 0 where nothing was seen."""
+        spots = image_position(places)
+        gaps = (self.place[:, None] - spots).norm(dim=-1)  # (M, L)
+        found = torch.where(gaps <= NEAR, self.opacity[:, None], 0.0)
+        answer = torch.zeros(self.n, len(spots))
+        return answer.index_reduce(0, self.picture, found, "amax")
+
+    def elsewhere(self, places, solid: float = SOLID) -> Tensor:
+        """(N,) how many objects stand at none of L floor places (L, 2)."""
+        near = (self.place[:, None] - image_position(places)).norm(dim=-1) <= NEAR
+        lost = (self.opacity >= solid) & ~near.any(1)
+        return torch.bincount(self.picture[lost], minlength=self.n)
+
+
+def count(pictures, counter: Counter | None = None) -> Sightings:
+    """Find the objects in pictures.
+
+    Args:
+        pictures: (N, 3, 32, 32) or flattened (N, 3072), nominally in [0, 1].
+        counter: the shipped one if None.
+
+    A spot counts from an opacity of `SEEN`; its place is the centre of mass about its peak.
+    Raises ValueError for pictures of another shape.
+    """
+    pictures = _check.real("pictures", pictures).to(torch.float32)
+    if pictures.ndim not in (2, 4) or pictures[0].numel() != 3 * PIXELS**2:
+        raise ValueError(
+            f"pictures must have shape (N, 3, {PIXELS}, {PIXELS}) or (N, {3 * PIXELS**2}), got "
+            f"{tuple(pictures.shape)}"
+        )
+    pictures = pictures.reshape(-1, 3, PIXELS, PIXELS)
+    counter = shipped_counter() if counter is None else counter
+    with torch.no_grad():
+        maps = torch.cat([counter(part) for part in pictures.split(512)])
+    return _peaks(maps)
+
+
+@lru_cache(maxsize=1)
+def shipped_counter() -> Counter:
+    """The counter that comes with the library, made by tools/train_counter.py."""
+    return load_network(Counter(), WEIGHTS).eval()
+
+
+def _peaks(maps: Tensor) -> Sightings:
+    padded = nn.functional.pad(maps, (1, 1, 1, 1), value=-1.0)[:, None]
+    around = nn.functional.unfold(padded, 3).reshape(len(maps), 9, CELLS, CELLS)
+    top = around.amax(1)
+    picture, row, column = ((maps >= top) & (maps > SEEN)).nonzero().T
+    weights = around[picture, :, row, column].clamp(min=0.0)
+    offset = torch.arange(3) - 1.0
+    total = weights.sum(1)
+    across = (weights.reshape(-1, 3, 3).sum(1) @ offset) / total
+    down = (weights.reshape(-1, 3, 3).sum(2) @ offset) / total
+    u = (column + across + 0.5) * (2.0 / CELLS) - 1.0
+    v = (row + down + 0.5) * (2.0 / CELLS) - 1.0
+    return Sightings(picture, torch.stack([u, v], 1), maps[picture, row, column], len(maps))
