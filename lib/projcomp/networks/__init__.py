@@ -3,7 +3,7 @@
 from projcomp.networks.denoiser import Denoiser
 from projcomp.networks.fitting import Recipe, Training, fit
 from projcomp.networks.mlp import MLP
-from projcomp.networks.pictures import PICTURE_MODELS
+from projcomp.networks.pictures import COUNTS, PICTURE_MODELS, composed_places, load_picture_model
 from projcomp.networks.preconditioning import Preconditioned, Preconditioning
 from projcomp.networks.shipped import SHIPPED, load
 from projcomp.networks.store import load_network, save_network, writable
@@ -12,6 +12,7 @@ from projcomp.networks.unet import AVERAGE, UNet
 
 __all__ = [
     "AVERAGE",
+    "COUNTS",
     "MLP",
     "PICTURE_MODELS",
     "SHIPPED",
@@ -22,10 +23,12 @@ __all__ = [
     "Recipe",
     "Training",
     "UNet",
+    "composed_places",
     "denoising_loss",
     "fit",
     "load",
     "load_network",
+    "load_picture_model",
     "save_network",
     "train",
     "writable",

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from projcomp import _check
+from projcomp.composition import Composition, compose
+from projcomp.networks.denoiser import Denoiser
 from projcomp.networks.preconditioning import Preconditioned
+from projcomp.networks.store import load_network
 from projcomp.networks.unet import UNet
 
+WEIGHTS = Path(__file__).parent / "weights"
+COUNTS = WEIGHTS / "counts.json"
+"""What the networks draw, counted by tools/count_scenes.py."""
 PIXELS = 32
 CENTRE, SIGMA_DATA = 0.58, 0.1
 """Mean, and root mean square about it, of a coordinate of the pictures (roughly)."""
@@ -43,3 +50,20 @@ def blank_picture_model(name: str, generator: torch.Generator | None = None) -> 
     return Preconditioned(
         network, 3 * PIXELS**2, SIGMA_DATA, max(labels, 1), centre=CENTRE, target=entry.target
     )
+
+
+def load_picture_model(name: str) -> Preconditioned:
+    """The network `name`, trained. Raises ValueError for another name."""
+    return load_network(blank_picture_model(name), WEIGHTS / f"{name}.safetensors").eval()
+
+
+def composed_places(model: Preconditioned, places, background=None) -> Composition:
+    """One object at each of K places, composed over what `model` knows as `background`.
+
+    places: (K, 2) in the picture, as (u, v) in [-1, 1]. background: None, the empty floor, or
+    "average". Raises ValueError for places out of the picture.
+    """
+    places = _check.real("places", places)
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise ValueError(f"places must have shape (K, 2), got {tuple(places.shape)}")
+    return compose(Denoiser(model, background), [Denoiser(model, place) for place in places])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from projcomp import _check
 from projcomp.networks.denoiser import Denoiser
 from projcomp.networks.mlp import MLP
+from projcomp.networks.pictures import WEIGHTS
 from projcomp.networks.preconditioning import Preconditioned
 from projcomp.networks.store import load_network
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)

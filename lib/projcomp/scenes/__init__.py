@@ -1,6 +1,6 @@
 """Small rendered scenes of one to many objects, where they stand, and how to count them."""
 
-from projcomp.scenes.counter import Counter, Sightings, count
+from projcomp.scenes.counter import SOLID, Counter, Sightings, colour_at, count, patches
 from projcomp.scenes.counting import Sighting, opacities
 from projcomp.scenes.datasets import (
     Pictures,
@@ -18,6 +18,7 @@ __all__ = [
     "COLOURS",
     "MATERIALS",
     "SHAPES",
+    "SOLID",
     "Camera",
     "Counter",
     "Objects",
@@ -27,6 +28,7 @@ __all__ = [
     "Sightings",
     "clutter_parts",
     "cluttered",
+    "colour_at",
     "count",
     "divided",
     "empty_picture",
@@ -38,6 +40,7 @@ __all__ = [
     "one_object",
     "one_to_many",
     "opacities",
+    "patches",
     "random_objects",
     "render",
     "scattered",

@@ -63,7 +63,7 @@ class Sightings:
     """What a counter saw in N pictures: M things in all, in order of the pictures.
 
     picture: (M,) in which. place: (M, 2) where, (u, v) as of `image_position`. opacity: (M,) how
-    solid, 1 for an object. n: N.
+    solid: about 0.9 for an object, as the peak of its spot lies between the cells. n: N.
     """
 
     picture: Tensor
@@ -81,7 +81,8 @@ class Sightings:
         gaps = (self.place[:, None] - spots).norm(dim=-1)  # (M, L)
         found = torch.where(gaps <= NEAR, self.opacity[:, None], 0.0)
         answer = torch.zeros(self.n, len(spots))
-        return answer.index_reduce(0, self.picture, found, "amax")
+        rows = self.picture[:, None].expand_as(found)
+        return answer.scatter_reduce(0, rows, found, "amax")
 
     def elsewhere(self, places, solid: float = SOLID) -> Tensor:
         """(N,) how many objects stand at none of L floor places (L, 2)."""
@@ -117,6 +118,29 @@ def count(pictures, counter: Counter | None = None) -> Sightings:
 def shipped_counter() -> Counter:
     """The counter that comes with the library, made by tools/train_counter.py."""
     return load_network(Counter(), WEIGHTS).eval()
+
+
+def patches(places, reach: float = 0.3, pixels: int = PIXELS) -> Tensor:
+    """Which coordinates of a flattened picture belong to each of K floor places (K, 2): (K, n).
+
+    Those of the pixels nearer to it than to the others, and within `reach`, in the coordinates of
+    `image_position`.
+    """
+    ramp = (torch.arange(pixels) + 0.5) * (2.0 / pixels) - 1.0
+    down, across = torch.meshgrid(ramp, ramp, indexing="ij")
+    spots = image_position(places)
+    gaps = (torch.stack([across, down], -1) - spots[:, None, None]).norm(dim=-1)
+    own = (gaps == gaps.amin(0)) & (gaps <= reach)
+    return own.flatten(1).repeat(1, 3)
+
+
+def colour_at(picture, place, reach: float = 0.12) -> Tensor:
+    """The mean colour (3,) of a picture (3, s, s) within `reach` of (u, v) in it."""
+    picture, place = _check.real("picture", picture), _check.real("place", place)
+    side = picture.shape[-1]
+    ramp = (torch.arange(side) + 0.5) * (2.0 / side) - 1.0
+    near = (ramp - place[0]) ** 2 + (ramp[:, None] - place[1]) ** 2 <= reach**2
+    return picture[:, near].mean(1)
 
 
 def _peaks(maps: Tensor) -> Sightings:
