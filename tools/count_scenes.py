@@ -2,11 +2,11 @@
 
     python tools/count_scenes.py [--pictures 25] [--file lib/projcomp/networks/weights/counts.json]
 
-Three parts. Places: for every row (networks and background) and every number K of objects, pictures
+Four parts. Places: for every row (networks and background) and every number K of objects, pictures
 from four seeds, and the opacity that the counter sees at each place. Scores: on the way down, how
-large the other concepts' deltas are where an object is to stand, beside its own. Colours: what two
-colours composed over the average give. Takes about ten minutes on two cores; a part that is in the
-file already is not done again.
+large the other concepts' deltas are where an object is to stand, and more. Diagnosis:
+`pc.diagnose` of two objects. Colours: what two colours composed over the average give. Takes about
+fifteen minutes on two cores; a part that is in the file already is not done again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import argparse
 import itertools
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import projcomp as pc
 import torch
 from projcomp import networks, scenes
+from projcomp.composition import interaction_of
 
 ROWS = {
     "A": ("one", None),
@@ -71,23 +73,81 @@ def places(row: str, count: int, n: int) -> dict:
 
 
 def scores(row: str, count: int, n: int) -> dict:
-    """At each place asked for, |sum of the others' deltas| over |its own|, root mean square."""
+    """On the way down, at three noise levels, from scores alone.
+
+    strangers: at each place asked for, |sum of the others' deltas| over |its own|, root mean
+    square. cosine: root mean square over pairs of concepts of the cosine between deltas at one
+    point, weighted by their lengths. spread: standard deviation of sigma^2 I.
+    """
     name, over = ROWS[row]
     density = composition(name, count, over)
     run = sample(density, n, SEEDS[0] + count, keep_path=True)
-    return {
-        str(sigma): [round(float(value), 4) for value in strangers(density, run, sigma, count)]
-        for sigma in LOOKED
-    }
-
-
-def strangers(density: pc.Composition, run, sigma: float, count: int):
-    level = int((run.sigmas - sigma).abs().argmin())
-    deltas = density.deltas(run.path[level], float(run.sigmas[level]))
     masks = scenes.patches(scenes.lattice()[ORDER[:count]])
-    others = deltas.sum(0) - deltas
-    for j, mask in enumerate(masks):
-        yield (others[j][:, mask].square().sum() / deltas[j][:, mask].square().sum()).sqrt()
+    found = {}
+    for wanted in LOOKED:
+        level = int((run.sigmas - wanted).abs().argmin())
+        sigma = float(run.sigmas[level])
+        deltas = sigma * density.deltas(run.path[level], sigma)
+        others = deltas.sum(0) - deltas
+        strangers = [
+            float((o[:, m].square().sum() / d[:, m].square().sum()).sqrt())
+            for o, d, m in zip(others, deltas, masks, strict=True)
+        ]
+        products = torch.einsum("ibn,jbn->ijb", deltas, deltas)
+        squares = torch.diagonal(products).T
+        dots = products.square().mean(-1).sum() - squares.square().mean(-1).sum()
+        lengths = (squares[:, None] * squares[None]).mean(-1).sum()
+        lengths = lengths - squares.square().mean(-1).sum()
+        found[str(wanted)] = {
+            "strangers": [round(value, 4) for value in strangers],
+            "cosine": round(float((dots / lengths).sqrt()), 4),
+            "spread": round(float(interaction_of(deltas, density.weights).std()), 4),
+        }
+    return found
+
+
+def diagnosis(row: str, n: int = 200) -> dict:
+    """`pc.diagnose` of two objects. The networks' own samples are rendered pictures."""
+    name, over = ROWS[row]
+    density = composition(name, 2, over)
+    clutter = name == "clutter"
+    places = scenes.lattice()[ORDER[:2]]
+
+    def rendered(index):
+        """600 pictures of a concept, or of the background where `index` is None."""
+        generator = torch.Generator().manual_seed(70 if index is None else index)
+        if index is None:
+            if over is None:
+                return scenes.empty_picture().flatten().expand(600, -1)
+            make = scenes.one_to_many if clutter else scenes.one_object
+            return make(600, generator=generator).values / 255.0
+        if not clutter:
+            where = places[index].expand(600, 1, 2)
+            return scenes.render(scenes.random_objects(where, generator=generator)).flatten(1)
+        objects, _ = scenes.free_clutter(600, 5, reach=1.55, generator=generator)
+        where = objects.place.clone()
+        where[:, 0] = places[index]
+        return scenes.render(replace(objects, place=where)).flatten(1)
+
+    parts = [density.background, *density.concepts]
+    parts = [
+        networks.Denoiser(part.model, None if part.label == 0 else part.label, rendered(index))
+        for part, index in zip(parts, (None, 0, 1), strict=True)
+    ]
+    masks = scenes.patches(places)
+    rest = (~masks.any(0)).nonzero()[:, 0].tolist()
+    report = pc.diagnose(
+        parts[0], parts[1:], [rest, *(mask.nonzero()[:, 0].tolist() for mask in masks)],
+        sigmas=(10.0, 3.0, 1.0, 0.3, 0.1), samples=n, generator=torch.Generator().manual_seed(5),
+    )  # fmt: skip
+    return {
+        "title": report.verdict.title,
+        "leak": [round(c.leak.off_block.value, 4) for c in report.concepts],
+        "cosine": round(float(report.path.same_point[0, 1]), 4),
+        "share": round(report.path.share, 4),
+        "spread": {str(level.sigma): round(level.interaction.value, 4)
+                   for level in report.path.levels if level.interaction},
+    }  # fmt: skip
 
 
 def colours(n: int) -> dict:
@@ -149,6 +209,9 @@ def main() -> None:
         opacity = torch.tensor(found[f"places/{row}/{count}"]["opacity"])
         solid = int((opacity >= scenes.SOLID).all(1).sum())
         print(f"{row}, {count}: all solid in {solid} of {len(opacity)}", flush=True)
+    for row in ("A", "B", "C"):
+        keep(f"diagnosis/{row}", lambda r=row: diagnosis(r))
+        print(f"{row}, two objects: {found[f'diagnosis/{row}']['title']}", flush=True)
     keep("colours", lambda: colours(2 * options.pictures))
 
 

@@ -1,6 +1,6 @@
-"""Draws the generated pictures that tests/scenes/labels.json holds a person's labels for.
+"""Draws the generated pictures that lib/projcomp/scenes/labels/labels.json holds a person's labels for.
 
-    python tools/draw_for_labels.py [--file tests/scenes/generated.safetensors] [--sheet PNG]
+    python tools/draw_for_labels.py [--file lib/projcomp/scenes/labels/generated.safetensors] [--sheet PNG]
 
 The first eight pictures of one seed of every row. `--sheet` writes them side by side, to look at.
 """
@@ -23,7 +23,9 @@ ROWS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=Path("tests/scenes/generated.safetensors"))
+    parser.add_argument(
+        "--file", type=Path, default=Path("lib/projcomp/scenes/labels/generated.safetensors")
+    )
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     drawn = []

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from projcomp import scenes
 from projcomp.scenes.counter import PIXELS, spots
-from safetensors.torch import load_file
 
 from tests.helpers import close, seeded
 
-HERE = Path(__file__).parent
 LATTICE = scenes.lattice()
 
 
@@ -59,21 +55,18 @@ def test_faded_objects(opacity):
 
 def test_a_persons_labels():
     """Of generated pictures: s solid, g a ghost, . nothing; p, in between, is left out."""
-    pictures = load_file(HERE / "generated.safetensors")["pictures"].float() / 255.0
-    labels = json.loads((HERE / "labels.json").read_text())["rows"]
-    seen = scenes.count(pictures)
+    data = scenes.labelled()
+    seen = scenes.count(data.pictures)
     opacity, counts = seen.at(LATTICE), seen.counts()
     found = {"s": [], "p": [], "g": [], ".": [], "?": []}
-    right = []
-    index = 0
-    for row in labels:
-        for places, objects in zip(row["places"], row["objects"], strict=True):
-            for label, value in zip(places or "", opacity[index].tolist(), strict=bool(places)):
-                found[label].append(value)
-            if objects is not None:
-                right.append(int(counts[index]) == objects)
-            index += 1
-    assert index == len(pictures) == 64
+    for letters, values in zip(data.places, opacity.tolist(), strict=True):
+        for letter, value in zip(letters or "", values, strict=bool(letters)):
+            found[letter].append(value)
+    right = [
+        int(counted) == objects
+        for counted, objects in zip(counts, data.objects, strict=True)
+        if objects is not None
+    ]
     shares = {
         k: sum(v >= scenes.SOLID for v in values) / len(values) for k, values in found.items()
     }

@@ -1,6 +1,15 @@
 """Small rendered scenes of one to many objects, where they stand, and how to count them."""
 
-from projcomp.scenes.counter import SOLID, Counter, Sightings, colour_at, count, patches
+from projcomp.scenes.counter import (
+    SOLID,
+    Counter,
+    Labelled,
+    Sightings,
+    colour_at,
+    count,
+    labelled,
+    patches,
+)
 from projcomp.scenes.counting import Sighting, opacities
 from projcomp.scenes.datasets import (
     Pictures,
@@ -21,6 +30,7 @@ __all__ = [
     "SOLID",
     "Camera",
     "Counter",
+    "Labelled",
     "Objects",
     "Pictures",
     "Presences",
@@ -34,6 +44,7 @@ __all__ = [
     "empty_picture",
     "free_clutter",
     "image_position",
+    "labelled",
     "lattice",
     "log_chances_of",
     "one_coloured",

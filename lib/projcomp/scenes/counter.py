@@ -5,11 +5,13 @@ It needs no reference pictures, so it counts in pictures that nobody rendered.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from projcomp import _check
@@ -118,6 +120,37 @@ def count(pictures, counter: Counter | None = None) -> Sightings:
 def shipped_counter() -> Counter:
     """The counter that comes with the library, made by tools/train_counter.py."""
     return load_network(Counter(), WEIGHTS).eval()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Generated pictures with labels by eye.
+
+    pictures: (64, 3, 32, 32). row, asked: (64,) lists: which networks drew it, and how many objects
+    were asked for. places: (64,) list of nine letters, one for each place of the lattice: s a solid
+    object, p a pale one, g a ghost, . nothing, ? unsure; None where nobody looked at the places.
+    objects: (64,) list of how many solid objects there are in all, None where unsure.
+    """
+
+    pictures: Tensor
+    row: list[str]
+    asked: list[int]
+    places: list[str | None]
+    objects: list[int | None]
+
+
+def labelled() -> Labelled:
+    """The generated pictures that a person has labelled, drawn by tools/draw_for_labels.py."""
+    folder = Path(__file__).parent / "labels"
+    pictures = load_file(folder / "generated.safetensors")["pictures"]
+    rows = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["rows"]
+    return Labelled(
+        pictures.reshape(-1, 3, PIXELS, PIXELS).float() / 255.0,
+        [row["row"] for row in rows for _ in row["places"]],
+        [row["asked"] for row in rows for _ in row["places"]],
+        [letters for row in rows for letters in row["places"]],
+        [objects for row in rows for objects in row["objects"]],
+    )
 
 
 def patches(places, reach: float = 0.3, pixels: int = PIXELS) -> Tensor:
