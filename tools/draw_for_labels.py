@@ -1,8 +1,9 @@
-"""Draws the generated pictures that lib/projcomp/scenes/labels/labels.json holds a person's labels for.
+"""Draws the generated pictures of `scenes.labelled`, which a person has labelled.
 
-    python tools/draw_for_labels.py [--file lib/projcomp/scenes/labels/generated.safetensors] [--sheet PNG]
+    python tools/draw_for_labels.py [--file FILE] [--sheet PNG]
 
 The first eight pictures of one seed of every row. `--sheet` writes them side by side, to look at.
+Their labels are in labels.json, beside them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import count_scenes
 import torch
 from safetensors.torch import save_file
 
+LABELS = Path(__file__).parents[1] / "lib" / "projcomp" / "scenes" / "labels"
 SEED = 7
 ROWS = (
     ("A", 9), ("A, clean", 9), ("A, window", 4), ("A, window, clean", 9), ("B", 2), ("B", 4),
@@ -23,9 +25,7 @@ ROWS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--file", type=Path, default=Path("lib/projcomp/scenes/labels/generated.safetensors")
-    )
+    parser.add_argument("--file", type=Path, default=LABELS / "generated.safetensors")
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     drawn = []

@@ -5,7 +5,13 @@ from projcomp.densities.blocks import BlockProduct
 from projcomp.densities.empirical import Empirical
 from projcomp.densities.mixtures import GaussianMixture, gaussian
 from projcomp.densities.scored import Scored
-from projcomp.densities.transforms import Diffeomorphism, LinearMap, Pushforward, pushforward
+from projcomp.densities.transforms import (
+    Diffeomorphism,
+    Identity,
+    LinearMap,
+    Pushforward,
+    pushforward,
+)
 
 __all__ = [
     "BlockProduct",
@@ -14,6 +20,7 @@ __all__ = [
     "Empirical",
     "Flat",
     "GaussianMixture",
+    "Identity",
     "LinearMap",
     "Pushforward",
     "Scored",

@@ -104,6 +104,18 @@ class LinearMap(Diffeomorphism):
         return LinearMap(matrix, -(matrix @ self.offset))
 
 
+class Identity(Diffeomorphism):
+    """f(x) = x, in any number of dimensions at no cost."""
+
+    orthogonal = True
+
+    def __init__(self, dim: int):
+        super().__init__(dim, lambda x: x, lambda y: y, lambda x: x.new_zeros(x.shape[:-1]))
+
+    def inverted(self) -> Identity:
+        return self
+
+
 class Pushforward(Density):
     """f # p, the law of f(x) for x ~ p.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp.composition import compose
-from projcomp.densities import Density, Diffeomorphism, LinearMap
+from projcomp.densities import Density, Diffeomorphism, Identity, LinearMap
 from projcomp.densities.blocks import partition
 from projcomp.diagnostics.measure import draw, noise_range, noised
 
@@ -102,7 +102,7 @@ class Features:
 def features_of(blocks, transform, concepts: int, dim: int) -> Features:
     """`blocks` and `transform` as `diagnose` takes them, checked."""
     if transform is None:
-        chart: Diffeomorphism = LinearMap(torch.eye(dim, dtype=torch.float64))
+        chart: Diffeomorphism = Identity(dim)
     elif isinstance(transform, Diffeomorphism):
         chart = transform
     elif callable(transform):
