@@ -109,7 +109,6 @@ def scores(row: str, count: int, n: int) -> dict:
 def diagnosis(row: str, n: int = 200) -> dict:
     """`pc.diagnose` of two objects. The networks' own samples are rendered pictures."""
     name, over = ROWS[row]
-    density = composition(name, 2, over)
     clutter = name == "clutter"
     places = scenes.lattice()[ORDER[:2]]
 
@@ -129,10 +128,10 @@ def diagnosis(row: str, n: int = 200) -> dict:
         where[:, 0] = places[index]
         return scenes.render(replace(objects, place=where)).flatten(1)
 
-    parts = [density.background, *density.concepts]
+    labels = (over, *scenes.image_position(places))
     parts = [
-        networks.Denoiser(part.model, None if part.label == 0 else part.label, rendered(index))
-        for part, index in zip(parts, (None, 0, 1), strict=True)
+        networks.Denoiser(model_of(name), label, rendered(index))
+        for label, index in zip(labels, (None, 0, 1), strict=True)
     ]
     masks = scenes.patches(places)
     rest = (~masks.any(0)).nonzero()[:, 0].tolist()
