@@ -49,8 +49,9 @@ def test_they_are_as_good_as_the_card_says(name):
 
 def test_they_are_small_and_described():
     files = sorted(path.name for path in WEIGHTS.iterdir())
-    assert files == sorted(["README.md", *(f"{name}.safetensors" for name in SHIPPED)])
-    assert sum((WEIGHTS / name).stat().st_size for name in files) < 300_000
+    named = [f"{name}.safetensors" for name in (*SHIPPED, *networks.PICTURE_MODELS)]
+    assert files == sorted(["README.md", networks.COUNTS.name, *named])
+    assert sum((WEIGHTS / f"{name}.safetensors").stat().st_size for name in SHIPPED) < 300_000
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     for name in SHIPPED:
         assert f"`{name}.safetensors`" in card
