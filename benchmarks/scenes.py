@@ -1,8 +1,9 @@
-"""How fast scenes are rendered, and pictures sampled from exact scores.
+"""How fast scenes are rendered, pictures sampled, and networks of pictures trained.
 
-Prints two tables: objects rendered per second, and the seconds for 16 pictures of nine objects by
-60 Euler steps, composed over the empty floor (A), over the average (B) and over cluttered
-pictures.
+Prints four tables: objects rendered per second; the seconds for 16 pictures of nine objects by 60
+Euler steps from exact scores, composed over the empty floor (A), over the average (B) and over
+cluttered pictures; pictures per second of training, beside a plain loop; and the seconds for 16
+pictures by a network.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Callable
 
 import projcomp as pc
 import torch
-from projcomp import scenes
+from projcomp import networks, scenes
+from projcomp.networks.pictures import blank_picture_model
 
 SIZES = (32, 64, 128)
-DRAWN, PIXELS = 16, 32
+DRAWN, PIXELS, BATCH = 16, 32, 64
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -99,6 +101,57 @@ def sampling(repeats: int, quick: bool) -> None:
             print(f"  {name:<42} {seconds:>8.3f}", flush=True)
 
 
+def plain_loop(model, data, steps: int) -> None:
+    """The same training, as one would first write it: float32, no averaging, no checkpoint."""
+    generator = seeded(1)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(steps):
+        clean, told = data.draw(BATCH, generator)
+        sigma = (-1.0 + 1.4 * torch.randn(BATCH, generator=generator)).exp()
+        noise = torch.randn(clean.shape, generator=generator)
+        guess = model(clean + sigma[:, None] * noise, sigma, told)
+        loss = (model.weight(sigma) * (guess - clean).square().mean(1)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+def training(repeats: int, quick: bool) -> None:
+    steps = 2 if quick else 20
+    pictures = scenes.one_object(64, generator=seeded(1))
+    told = torch.cat([torch.ones(64, 1), pictures.place], 1)
+    data = networks.Labelled(pictures.values, torch.arange(64), told)
+
+    def train(precision):
+        networks.train(
+            blank_picture_model("one"), data, steps, batch=BATCH, rate=1e-3,
+            log_sigma=(-1.0, 1.4), precision=precision, generator=seeded(1), progress=False,
+        )  # fmt: skip
+
+    print(f"training, batches of {BATCH}, {torch.get_num_threads()} threads: pictures per second")
+    for name, run in (
+        ("networks.train, bfloat16", lambda: train("bfloat16")),
+        ("networks.train, float32", lambda: train("float32")),
+        ("a plain loop, float32", lambda: plain_loop(blank_picture_model("one"), data, steps)),
+    ):
+        seconds = least(run, repeats)
+        print(f"  {name:<42} {steps * BATCH / seconds:>8,.0f}", flush=True)
+
+
+def learned(repeats: int, quick: bool) -> None:
+    steps = 2 if quick else 23
+    model = networks.load_picture_model("one")
+    spots = scenes.image_position(scenes.lattice())
+    print(
+        f"{DRAWN} pictures by a network, {steps} Euler steps, {torch.get_num_threads()} threads: "
+        "seconds"
+    )
+    for count in (4, 9):
+        density = networks.composed_places(model, spots[:count])
+        seconds = least(lambda d=density: draw(d, steps), repeats)
+        print(f"  {f'{count} objects':<42} {seconds:>8.3f}", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
@@ -108,7 +161,7 @@ def main() -> int:
     if options.threads < 1 or options.repeats < 1:
         parser.error("--threads and --repeats must be at least 1")
     torch.set_num_threads(options.threads)
-    for table in (rendering, sampling):  # a further table: one more function of these two
+    for table in (rendering, sampling, training, learned):
         table(options.repeats, options.quick)
     return 0
 

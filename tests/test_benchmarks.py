@@ -34,7 +34,8 @@ def test_the_samplers_benchmark_runs():
 def test_the_scenes_benchmark_runs():
     done = run("--quick", "--repeats", "1", "--threads", "1", name="scenes.py")
     assert done.returncode == 0, done.stderr
-    for words in ("128 pixels", "objects per second", "empty floor", "average", "cluttered"):
+    for words in ("128 pixels", "objects per second", "empty floor", "average", "cluttered",
+                  "a plain loop", "pictures by a network"):  # fmt: skip
         assert words in done.stdout
 
 
