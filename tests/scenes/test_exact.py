@@ -86,6 +86,8 @@ def test_chances_of_the_rules():
     for subset, log_chance in zip(subsets_of(3), scenes.log_chances_of(3, rate=0.25), strict=True):
         count = int(subset.sum())
         assert float(log_chance.exp()) == pytest.approx(0.25**count * 0.75 ** (3 - count))
+    alone = scenes.log_chances_of(3, 1, rate=0.0).exp()
+    assert alone.tolist() == [1.0 if s.tolist() == [0, 1, 0] else 0.0 for s in subsets_of(3)]
     capped = scenes.log_chances_of(4, most=2).exp()
     counts = subsets_of(4).sum(1)
     assert float(capped[counts == 1].sum()) == pytest.approx(0.5)

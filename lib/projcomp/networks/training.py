@@ -110,7 +110,9 @@ def train(
         )
     mean, spread = normal.tolist()
     recipe = Recipe(steps, batch, rate, schedule, average, precision)
+    about = {"log_sigma": [mean, spread]}
     if isinstance(data, Labelled):
+        about["rows"] = len(data.index)
         _check.points("data", data.samples[:1].float(), model.dim)
         clean_of = data.draw
     else:
@@ -128,7 +130,7 @@ def train(
 
     return fit(
         model, draw, loss, recipe,
-        about={"log_sigma": [mean, spread]}, generator=generator, checkpoint=checkpoint,
+        about=about, generator=generator, checkpoint=checkpoint,
         every=every, engine=engine, progress=progress,
     )  # fmt: skip
 

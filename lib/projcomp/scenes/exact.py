@@ -150,7 +150,8 @@ def log_chances_of(
         rate = _check.number("rate", rate)
         if not 0 <= rate <= 1:
             raise ValueError(f"rate must lie in [0, 1], got {rate:g}")
-        chances = rate**counts * (1 - rate) ** (places - counts)
+        free = counts if named is None else (counts - 1).clamp(min=0)
+        chances = rate**free * (1 - rate) ** (places - counts)
     else:
         most = _check.count("most", most)
         if most > places:
