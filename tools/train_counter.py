@@ -2,7 +2,7 @@
 
     python tools/train_counter.py [--steps 3000]
 
-Takes a few minutes on one core. A run that was interrupted goes on from its checkpoint.
+Takes about ten minutes on one core. A run that was interrupted goes on from its checkpoint.
 """
 
 from __future__ import annotations

@@ -8,14 +8,9 @@ import torch
 from torch import Tensor, nn
 
 
-def skipped(kind, inputs: int, outputs: int, **options):
-    """A layer without its own initialisation, which would draw from the global seed."""
-    return nn.utils.skip_init(kind, inputs, outputs, **options)
-
-
 def linear(inputs: int, outputs: int, generator, scale: float = 1.0) -> nn.Linear:
     """A linear layer that keeps the variance, from `generator` alone."""
-    layer = skipped(nn.Linear, inputs, outputs)
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     with torch.no_grad():
         noise = torch.randn(outputs, inputs, generator=generator, device=generator.device)
         layer.weight.copy_(scale / math.sqrt(inputs) * noise)
@@ -37,7 +32,9 @@ def convolution(
     inputs: int, outputs: int, generator, size: int = 3, stride: int = 1, scale: float = 1.0
 ) -> nn.Conv2d:
     """A convolution that keeps the variance, from `generator` alone."""
-    layer = skipped(nn.Conv2d, inputs, outputs, kernel_size=size, stride=stride, padding=size // 2)
+    layer = nn.utils.skip_init(
+        nn.Conv2d, inputs, outputs, kernel_size=size, stride=stride, padding=size // 2
+    )
     with torch.no_grad():
         noise = torch.randn(layer.weight.shape, generator=generator, device=generator.device)
         layer.weight.copy_(scale / math.sqrt(inputs * size * size) * noise)
