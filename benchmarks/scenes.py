@@ -11,30 +11,15 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
-from collections.abc import Callable
 
 import projcomp as pc
 import torch
 from projcomp import networks, scenes
 from projcomp.networks.pictures import blank_picture_model
+from samplers import least, seeded
 
 SIZES = (32, 64, 128)
 DRAWN, PIXELS, BATCH = 16, 32, 64
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def least(way: Callable[[], object], repeats: int) -> float:
-    way()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        way()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def crowd(n: int, count: int) -> scenes.Objects:
@@ -51,8 +36,7 @@ def compositions(pictures: int) -> dict[str, pc.Density]:
             place.expand(pictures, 1, 2), generator=seeded(seed), place_jitter=0.05
         )
         banks.append(scenes.render(one, PIXELS).flatten(1).double())
-    nothing = scenes.random_objects(torch.zeros(1, 1, 2), torch.zeros(1, 1, dtype=torch.bool))
-    empty = scenes.render(nothing, PIXELS).flatten().double()
+    empty = scenes.empty_picture(PIXELS).flatten().double()
     concepts = [pc.Empirical(bank) for bank in banks]
     blocks = scenes.divided(banks, empty)
     parts = scenes.clutter_parts(banks, empty, blocks)
