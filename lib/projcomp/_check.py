@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from projcomp._modes import values
+
 LARGEST = 1e100
 """Largest magnitude of a coordinate. Squared distances stay below the largest float64."""
 
@@ -17,21 +19,33 @@ LARGEST = 1e100
 def real(name: str, value, *, like: Tensor | None = None) -> Tensor:
     """`value` as a finite float64 tensor, on the device of `like` if given.
 
-    Accepts tensors, NumPy arrays, numbers and (nested) sequences.
-    Raises ValueError if it is not numeric, complex, or holds NaN or infinity.
+    Accepts tensors, NumPy arrays, numbers and (nested) sequences; what is no tensor goes to the
+    CPU. Gradients pass through tensors and lists of tensors. Raises ValueError if it is not numeric, complex, sparse, or holds NaN or infinity.
     """
     if isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value):
-        try:
+        try:  # gradients pass
             value = torch.stack([real(name, item) for item in value])
         except RuntimeError as error:
             raise ValueError(f"{name}: entries do not form an array ({error})") from None
-    tensor = value if isinstance(value, Tensor) else from_numpy(name, value)
+    tensor = dense(name, value if isinstance(value, Tensor) else from_numpy(name, value))
+    tensor = tensor.to(device=tensor.device if like is None else like.device, dtype=torch.float64)
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        tensor = tensor.clone()  # which derivatives can be taken of
+    if not math.isfinite(largest(tensor)):
+        bad = int((~torch.isfinite(values(tensor))).sum())
+        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite of {tensor.numel()}")
+    return tensor
+
+
+def dense(name: str, tensor: Tensor) -> Tensor:
+    """`tensor` if it is an ordinary one: real, strided, and with values."""
     if tensor.is_complex():
         raise ValueError(f"{name} must be real, got dtype {tensor.dtype}")
-    tensor = tensor.to(device=tensor.device if like is None else like.device, dtype=torch.float64)
-    if not math.isfinite(largest(tensor)):
-        bad = int((~torch.isfinite(tensor)).sum())
-        raise ValueError(f"{name} must be finite, got {bad} NaN or infinite of {tensor.numel()}")
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
+        kind = "nested" if tensor.is_nested else "quantized" if tensor.is_quantized else "sparse"
+        raise ValueError(f"{name} must be a dense tensor, got a {kind} one of {tensor.layout}")
+    if tensor.is_meta:
+        raise ValueError(f"{name} must hold values, got a tensor on the device 'meta'")
     return tensor
 
 
@@ -39,27 +53,45 @@ def largest(tensor: Tensor) -> float:
     """Largest magnitude in `tensor`, without a temporary of its size; NaN if it holds one."""
     if not tensor.numel():
         return 0.0
-    low, high = torch.stack(torch.aminmax(tensor.detach())).tolist()
+    low, high = torch.stack(torch.aminmax(values(tensor))).tolist()
     return max(-low, high)
 
 
 def from_numpy(name: str, value, dtype=np.float64) -> Tensor:
-    """An array, a number or a nested sequence of either as a tensor of `dtype`."""
+    """An array, a number or a nested sequence of either as a CPU tensor of `dtype`."""
     try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(_without_tensors(name, value))
+    except (TypeError, ValueError, RuntimeError) as error:
+        if str(error).startswith(f"{name}: "):
+            raise
         raise ValueError(f"{name}: entries do not form an array ({error})") from None
     if array.dtype.kind == "c":
         raise ValueError(f"{name} must be real, got dtype {array.dtype}")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be numeric, got {value!r}")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} must have no masked entries, got {int(value.mask.sum())}")
     return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
+
+
+def _without_tensors(name: str, value):
+    """A nested sequence with its tensors as NumPy arrays; anything else as it is."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise ValueError(
+                f"{name}: a tensor that needs grad stands in a list of lists, where its "
+                "derivative would be lost; make one tensor of them (torch.stack)"
+            )
+        return values(dense(name, value)).to("cpu", torch.float64).numpy()
+    if isinstance(value, list | tuple):
+        return [_without_tensors(name, item) for item in value]
+    return value
 
 
 def floating(name: str, value) -> Tensor:
     """`value` as a tensor: a floating dtype is kept, anything else becomes float64."""
     if isinstance(value, Tensor) and value.is_floating_point():
-        return value
+        return dense(name, value)
     numpy_dtype = str(getattr(value, "dtype", ""))
     if numpy_dtype in ("float16", "float32"):
         return from_numpy(name, value, numpy_dtype)
@@ -71,13 +103,23 @@ def number(name: str, value) -> float:
     tensor = real(name, value)
     if tensor.numel() != 1:
         raise ValueError(f"{name} must be one number, got shape {tuple(tensor.shape)}")
-    return float(tensor.detach())
+    return float(values(tensor))
+
+
+def source(name: str, generator) -> torch.Generator | None:
+    """`generator` if it is a torch.Generator, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(
+            f"{name} must be a torch.Generator (torch.Generator().manual_seed(0)) or None, got "
+            f"{generator!r}"
+        )
+    return generator
 
 
 def level(name: str, sigma, *, like: Tensor | None = None, positive: bool = False) -> Tensor:
     """`sigma` as a float64 tensor of noise levels: finite, and >= 0 (or > 0)."""
     tensor = real(name, sigma, like=like)
-    low, high = (float(m) for m in tensor.detach().aminmax()) if tensor.numel() else (1.0, 1.0)
+    low, high = (float(m) for m in values(tensor).aminmax()) if tensor.numel() else (1.0, 1.0)
     if low < 0 or (positive and low == 0):
         wanted = "> 0" if positive else ">= 0"
         raise ValueError(f"{name} must be {wanted}, got {low:g}")
