@@ -20,7 +20,8 @@ def real(name: str, value, *, like: Tensor | None = None) -> Tensor:
     """`value` as a finite float64 tensor, on the device of `like` if given.
 
     Accepts tensors, NumPy arrays, numbers and (nested) sequences; what is no tensor goes to the
-    CPU. Gradients pass through tensors and lists of tensors. Raises ValueError if it is not numeric, complex, sparse, or holds NaN or infinity.
+    CPU. Gradients pass through tensors and lists of tensors.
+    Raises ValueError if it is not numeric, complex, sparse, or holds NaN or infinity.
     """
     if isinstance(value, Sequence) and any(isinstance(item, Tensor) for item in value):
         try:  # gradients pass
@@ -153,15 +154,28 @@ def choice(name: str, value, options: Sequence[str]) -> str:
     return value
 
 
+def rounding(value) -> float:
+    """The relative rounding of the dtype that `value` comes in: of its tensors, arrays, numbers."""
+    if isinstance(value, list | tuple):
+        return max(map(rounding, value), default=0.0)
+    name = str(getattr(value, "dtype", "float64")).removeprefix("torch.")
+    dtype = getattr(torch, name, torch.float64)
+    return torch.finfo(dtype if dtype.is_floating_point else torch.float64).eps
+
+
 def probabilities(name: str, value) -> Tensor:
-    """`value` as a (K,) tensor of weights: non-negative, summing to one within 1e-6."""
+    """`value` as a (K,) tensor of weights: non-negative, summing to one.
+
+    The sum may be off by 1e-6, and by four roundings of the dtype that they come in.
+    """
+    close = max(1e-6, 4 * rounding(value))
     weights = real(name, value).detach()
     if weights.ndim != 1 or len(weights) == 0:
         raise ValueError(f"{name} must have shape (K,) with K >= 1, got {tuple(weights.shape)}")
     if float(weights.min()) < 0:
         raise ValueError(f"{name} must be >= 0, got {float(weights.min()):g}")
     total = float(weights.sum())
-    if not math.isclose(total, 1.0, abs_tol=1e-6):
+    if not math.isclose(total, 1.0, rel_tol=0.0, abs_tol=close):
         raise ValueError(f"{name} must sum to one, got a sum of {total:.9g}")
     return weights / total
 
@@ -178,6 +192,20 @@ def points(name: str, value, dim: int) -> tuple[Tensor, torch.dtype]:
     if not largest(x) <= LARGEST:
         raise ValueError(f"{name} must be finite and at most {LARGEST:g} in magnitude")
     return x, value.dtype
+
+
+def fitting(name: str, answer: Tensor, dtype: torch.dtype) -> Tensor:
+    """`answer` in the dtype of the argument `name`, which it must fit: finite stays finite."""
+    if dtype == torch.float64:
+        return answer
+    given = answer.to(dtype)
+    most = largest(answer)
+    if math.isfinite(most) and most > torch.finfo(dtype).max and not math.isfinite(largest(given)):
+        raise ValueError(
+            f"{name} has dtype {dtype}, which can't hold the answer: it reaches {most:.3g}. Hand "
+            f"{name} in as float64"
+        )
+    return given
 
 
 def batch_shape(x: Tensor, sigma: Tensor) -> torch.Size:

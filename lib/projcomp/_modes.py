@@ -7,6 +7,7 @@ for a later call would carry the wrapper out of its life. This is the one place 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -47,12 +48,23 @@ def values(tensor: Tensor) -> Tensor:
     return tensor.detach()
 
 
+def mapped(*tensors: Tensor) -> bool:
+    """Whether one of the tensors is mapped over (vmap), so that it has no values of its own."""
+    for tensor in tensors:
+        while _functorch.is_functorch_wrapped_tensor(tensor):
+            if _functorch.is_batchedtensor(tensor):
+                return True
+            tensor = _functorch.get_unwrapped(tensor)
+    return False
+
+
 def plainly(function: Callable) -> Callable:
     """`function`, so that what it makes is made outside of inference mode.
 
     Densities are made so: the tensors that they hold can take part in derivatives later.
     """
 
+    @functools.wraps(function)
     def outside(*args, **kwargs):
         with torch.inference_mode(False):
             return function(*args, **kwargs)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,16 +35,7 @@ def shear(angle: float) -> LinearMap:
 def banana(bend: float = 1.0) -> Diffeomorphism:
     """(u, v + bend u^2): bent, with Jacobian determinant one."""
     bend = _check.number("bend", bend)
-
-    def forward(z: Tensor) -> Tensor:
-        u, v = z.unbind(-1)
-        return torch.stack([u, v + bend * u * u], -1)
-
-    def inverse(x: Tensor) -> Tensor:
-        u, y = x.unbind(-1)
-        return torch.stack([u, y - bend * u * u], -1)
-
-    return Diffeomorphism(2, forward, inverse, lambda z: torch.zeros_like(z[..., 0]))
+    return Diffeomorphism(2, partial(_bent, bend), partial(_bent, -bend), partial(_slope, 0.0))
 
 
 def polar() -> Diffeomorphism:
@@ -52,16 +44,26 @@ def polar() -> Diffeomorphism:
     The inverse answers with v in (-pi, pi]. On features in the plane the map winds around the
     origin, so hand it densities that are periodic in v (`Wrapped`).
     """
+    return Diffeomorphism(2, _wound, _unwound, partial(_slope, 2.0))
 
-    def forward(z: Tensor) -> Tensor:
-        u, v = z.unbind(-1)
-        return u.exp()[..., None] * torch.stack([v.cos(), v.sin()], -1)
 
-    def inverse(x: Tensor) -> Tensor:
-        first, second = x.unbind(-1)
-        return torch.stack([torch.hypot(first, second).log(), torch.atan2(second, first)], -1)
+def _bent(bend: float, z: Tensor) -> Tensor:
+    u, v = z.unbind(-1)
+    return torch.stack([u, v + bend * u * u], -1)
 
-    return Diffeomorphism(2, forward, inverse, lambda z: 2.0 * z[..., 0])
+
+def _slope(factor: float, z: Tensor) -> Tensor:
+    return factor * z[..., 0]
+
+
+def _wound(z: Tensor) -> Tensor:
+    u, v = z.unbind(-1)
+    return u.exp()[..., None] * torch.stack([v.cos(), v.sin()], -1)
+
+
+def _unwound(x: Tensor) -> Tensor:
+    first, second = x.unbind(-1)
+    return torch.stack([torch.hypot(first, second).log(), torch.atan2(second, first)], -1)
 
 
 class Wrapped(Density):

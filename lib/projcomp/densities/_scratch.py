@@ -1,8 +1,9 @@
 """Reused temporaries for the hot loops.
 
 On the CPU a fresh temporary of a few megabytes costs more in page faults than the arithmetic done
-on it. `Scratch` hands out the same memory again; where gradients are recorded, or on a GPU (whose
-allocator does this itself), it hands out None, and ``torch.op(..., out=None)`` allocates.
+on it. `Scratch` hands out the same memory again; where derivatives are recorded, under a
+transformation of torch.func, or on a GPU (whose allocator does this itself), it hands out None, and
+``torch.op(..., out=None)`` allocates.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import threading
 import torch
 from torch import Tensor
 
+from projcomp._modes import keepable
+
 _store = threading.local()
 
 
@@ -19,10 +22,7 @@ class Scratch:
     """Temporaries for one evaluation of `inputs`; `slot` names one that is overwritten."""
 
     def __init__(self, *inputs: Tensor):
-        recorded = torch.is_grad_enabled() and any(part.requires_grad for part in inputs)
-        # A tensor made in inference mode could not be overwritten outside of it.
-        fresh = recorded or torch.is_inference_mode_enabled()
-        self.reuse = inputs[0].device.type == "cpu" and not fresh
+        self.reuse = inputs[0].device.type == "cpu" and keepable(*inputs)
 
     def __call__(self, slot: str, *shape: int) -> Tensor | None:
         if not self.reuse:
@@ -32,7 +32,7 @@ class Scratch:
         for length in shape:
             size *= length
         if slot not in buffers or buffers[slot].numel() < size:
-            buffers[slot] = torch.empty(size, dtype=torch.float64)
+            buffers[slot] = torch.empty(size, dtype=torch.float64, device="cpu")
         return buffers[slot][:size].view(shape)
 
     def inplace(self, tensor: Tensor) -> Tensor | None:

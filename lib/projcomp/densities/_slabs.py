@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from projcomp._modes import keepable
+
 _LEAST, _MOST_POINTS = 1 << 14, 1 << 14
 """Fewer entries than _LEAST are not worth it; more points than _MOST_POINTS are not looked at."""
 _LOOKED_AT = 255
@@ -50,9 +52,12 @@ class Slabs:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def add_mean(self, total: Tensor, share: Tensor) -> Tensor:
-        """total (n, B) plus sum_j share_j (p_j - reference), in place; share (N, B)."""
+        """total (n, B) plus sum_j share_j (p_j - reference); share (N, B)."""
+        add = torch.Tensor.index_add
         for s in self.slabs:
-            total.index_add_(0, s.columns, s.values.T @ share[s.start : s.stop])
+            total = add(total, 0, s.columns, s.values.T @ share[s.start : s.stop])
+            if keepable(total, share):  # a tensor of our own now
+                add = torch.Tensor.index_add_
         return total
 
     def to(self, device) -> Slabs:

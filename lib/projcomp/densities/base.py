@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import gradient, plainly
 
 
 class Density(ABC):
@@ -19,8 +20,13 @@ class Density(ABC):
     against (...). Exact densities compute in float64; the answer has the dtype of `x` where that
     is a floating type (float64 otherwise) and lives on the device of `x`.
 
+    Every method can be differentiated in x and sigma, in both modes, and goes through `torch.func`
+    (vmap, jvp, jacfwd, hessian, ..). A density itself is a constant: no derivative is taken in the
+    weights, means or points it was made of.
+
     A subclass gives `_log_prob` or `_score` (or both) on points laid out as (n, B), contiguous
-    along the points, in float64, with `sigma` a tensor of shape () or (B,).
+    along the points, in float64, with `sigma` a tensor of shape () or (B,). A score that is left to
+    automatic differentiation needs a `_log_prob` of differentiable torch operations.
     """
 
     most_samples: float = math.inf
@@ -29,28 +35,36 @@ class Density(ABC):
     def __init__(self, dim: int):
         self.dim = _check.count("dim", dim)
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = plainly(cls.__init__)
+
     # -- what a caller uses ------------------------------------------------------------------
 
     def log_prob(self, x, sigma=0.0) -> Tensor:
         """log p^sigma(x). x: (..., n); returns the shape that (...) and sigma broadcast to.
 
-        Raises ValueError if x is not (..., n) and finite, or sigma is negative or not finite.
+        Raises ValueError if x is not (..., n) and finite, sigma is negative or not finite, or the
+        answer does not fit the dtype of x.
         """
         points, sigma, shape, dtype = self._flatten(x, sigma)
         parts = [self._log_prob(p, s) for p, s in self._pieces(points, sigma)]
-        return _join(parts).to(dtype).reshape(shape)
+        return _check.fitting("x", _join(parts), dtype).reshape(shape)
 
     def score(self, x, sigma=0.0) -> Tensor:
         """The score, grad_x log p^sigma(x). x: (..., n); returns (..., n). Raises as `log_prob`."""
         points, sigma, shape, dtype = self._flatten(x, sigma)
         parts = [self._score(p, s) for p, s in self._pieces(points, sigma)]
-        return _join(parts).to(dtype).T.reshape(*shape, self.dim)
+        return _check.fitting("x", _join(parts), dtype).T.reshape(*shape, self.dim)
 
     def log_prob_and_score(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
         """Both at once, for about the price of the score. Shapes as the two methods."""
         points, sigma, shape, dtype = self._flatten(x, sigma)
         pairs = [self._log_prob_and_score(p, s) for p, s in self._pieces(points, sigma)]
-        log_prob, score = (_join(parts).to(dtype) for parts in zip(*pairs, strict=True))
+        log_prob, score = (
+            _check.fitting("x", _join(parts), dtype) for parts in zip(*pairs, strict=True)
+        )
         return log_prob.reshape(shape), score.T.reshape(*shape, self.dim)
 
     def denoise(self, x, sigma) -> Tensor:
@@ -60,15 +74,16 @@ class Density(ABC):
         """
         points, sigma, shape, dtype = self._flatten(x, sigma)
         parts = [self._denoise(p, s) for p, s in self._pieces(points, sigma)]
-        return _join(parts).to(dtype).T.reshape(*shape, self.dim)
+        return _check.fitting("x", _join(parts), dtype).T.reshape(*shape, self.dim)
 
     def sample(self, n: int, sigma=0.0, generator: torch.Generator | None = None) -> Tensor:
         """Exact, independent samples of p^sigma where the density can: (n, dim) float64.
 
         They lie on the device of `generator` (the CPU without one).
-        Raises ValueError if n < 1, or if this density has no exact sampler.
+        Raises ValueError if n < 1, if `generator` is none, or if there is no exact sampler.
         """
         n = _check.count("n", n)
+        _check.source("generator", generator)
         sigma = _check.level("sigma", sigma)
         if sigma.ndim:
             raise ValueError(f"sigma must be one number to sample, got shape {tuple(sigma.shape)}")
@@ -91,11 +106,7 @@ class Density(ABC):
 
     def _score(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (n, B); returns (n, B). By automatic differentiation unless overridden."""
-        create_graph = torch.is_grad_enabled() and x.requires_grad
-        with torch.enable_grad():
-            y = x if create_graph else x.detach().requires_grad_(True)
-            total = self._log_prob(y, sigma).sum()
-            return torch.autograd.grad(total, y, create_graph=create_graph)[0]
+        return gradient(lambda y: self._log_prob(y, sigma), x)
 
     def _log_prob_and_score(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         return self._log_prob(x, sigma), self._score(x, sigma)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+from torch import Tensor
 
 from projcomp.densities.base import Density
 from projcomp.densities.mixtures import GaussianMixture, coordinate_block
@@ -62,7 +63,8 @@ class BlockProduct(Density):
             means = means.repeat_interleave(k, 0)
             covariances = covariances.repeat_interleave(k, 0)
             means[:, block] = part.means.repeat(old, 1)
-            rows, columns = torch.meshgrid(*(torch.tensor(block),) * 2, indexing="ij")
+            index = torch.tensor(block, device=means.device)
+            rows, columns = torch.meshgrid(index, index, indexing="ij")
             covariances[:, rows, columns] = part.covariances.repeat(old, 1, 1)
         return GaussianMixture(weights, means, covariances)
 
@@ -70,18 +72,24 @@ class BlockProduct(Density):
         return sum(part._log_prob(x[block], sigma) for part, block in self._pairs())
 
     def _score(self, x, sigma):
-        return self._stack([part._score(x[block], sigma) for part, block in self._pairs()])
+        return in_order(
+            [part._score(x[block], sigma) for part, block in self._pairs()], self.blocks
+        )
 
     def _log_prob_and_score(self, x, sigma):
         pairs = [part._log_prob_and_score(x[block], sigma) for part, block in self._pairs()]
-        return sum(log_prob for log_prob, _ in pairs), self._stack([score for _, score in pairs])
+        return sum(log_prob for log_prob, _ in pairs), in_order(
+            [score for _, score in pairs], self.blocks
+        )
 
     def _denoise(self, x, sigma):
-        return self._stack([part._denoise(x[block], sigma) for part, block in self._pairs()])
+        return in_order(
+            [part._denoise(x[block], sigma) for part, block in self._pairs()], self.blocks
+        )
 
     def _sample(self, n, generator, device):
         drawn = [part._sample(n, generator, device).T for part in self.parts]
-        return self._stack(drawn).T
+        return in_order(drawn, self.blocks).T
 
     def normalisable(self, sigma=0.0):
         answers = [part.normalisable(sigma) for part in self.parts]
@@ -90,13 +98,15 @@ class BlockProduct(Density):
     def _pairs(self):
         return zip(self.parts, self.blocks, strict=True)
 
-    def _stack(self, rows):
-        """Rows of the blocks, one (n_j, B) for each part, back in coordinate order: (n, B)."""
-        order = [index for block in self.blocks for index in block]
-        return torch.cat(rows, 0)[torch.argsort(torch.tensor(order)).to(rows[0].device)]
-
     def _chunk(self, device):
         return min(part._chunk(device) for part in self.parts)
+
+
+def in_order(rows: Sequence[Tensor], blocks: Sequence[Sequence[int]]) -> Tensor:
+    """Rows of the blocks, one (n_j, B) for each, in the order of the coordinates: (n, B)."""
+    order = [index for block in blocks for index in block]
+    place = sorted(range(len(order)), key=order.__getitem__)
+    return torch.cat(list(rows), 0)[torch.tensor(place, device=rows[0].device)]
 
 
 def density_list(name: str, densities) -> list[Density]:

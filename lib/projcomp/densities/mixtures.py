@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import plainly
+from projcomp.densities._draw import categories
 from projcomp.densities.base import Density
 from projcomp.densities.powers import MixturePowers
 
@@ -28,7 +30,8 @@ class GaussianMixture(Density):
         covariances: (K, n, n) full | (K, n) diagonals | (K,) isotropic variances | one variance.
 
     Raises ValueError for weights that are negative or do not sum to one, shapes that do not match,
-    NaN or infinity, and covariances that are not symmetric positive definite to working precision.
+    NaN or infinity, and covariances that are not symmetric (within the rounding of the dtype that
+    they come in) and positive definite to working precision.
     """
 
     def __init__(self, weights, means, covariances):
@@ -77,6 +80,7 @@ class GaussianMixture(Density):
         within = torch.einsum("k,kij->ij", self.weights, self.covariances)
         return within + torch.einsum("k,ki,kj->ij", self.weights, offsets, offsets)
 
+    @plainly
     def noised(self, sigma: float) -> GaussianMixture:
         """p^sigma as a mixture of its own."""
         noised = copy.copy(self)
@@ -118,7 +122,7 @@ class GaussianMixture(Density):
         weights, means, variances = (
             t.to(device) for t in (self.weights, self.means, self._variances)
         )
-        index = torch.multinomial(weights, n, replacement=True, generator=generator)
+        index = categories(weights, n, generator)
         noise = torch.randn((n, self.dim), generator=generator, dtype=means.dtype, device=device)
         offset = variances[index].sqrt() * noise
         if self._rotation is not None:
@@ -166,6 +170,7 @@ def _factorise(covariances, means: Tensor) -> tuple[Tensor, Tensor | None]:
     The rotation is None where every covariance is diagonal.
     """
     components, dim = means.shape
+    rounding = max(1e-8, 4 * dim * _check.rounding(covariances))
     covariances = _check.real("covariances", covariances, like=means).detach()
     if covariances.ndim == 0:
         covariances = covariances.expand(components)
@@ -185,7 +190,7 @@ def _factorise(covariances, means: Tensor) -> tuple[Tensor, Tensor | None]:
         )
     largest = covariances.abs().amax((1, 2))
     gap = (covariances - covariances.mT).abs().amax((1, 2))
-    if bool((gap > 1e-8 * largest).any()):
+    if bool((gap > rounding * largest).any()):
         worst = int((gap / largest).argmax())
         raise ValueError(
             f"covariances must be symmetric, but covariances[{worst}] differs from its transpose "

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from projcomp._modes import keepable
 from projcomp.densities._scratch import Scratch
 from projcomp.densities.base import Density
 
 _LOG_2PI = math.log(2 * math.pi)
+_FAR = 1e5
+"""Means this many standard deviations from their centre would cost the products five digits."""
 
 
 class MixturePowers(Density):
@@ -22,7 +25,8 @@ class MixturePowers(Density):
     and with fewer dimensions than components, one matrix product makes every z and another brings
     the weighted precisions back. Log densities come from z rather than from expanded quadratic
     forms, so they keep their digits for nearly singular covariances; and x and the means are taken
-    from the centre of the means, so that a large common offset costs none.
+    from the centre of the means, so that a large common offset costs none. Where the means lie far
+    from each other for their variances, every x - mean is formed instead.
 
     Args (float64, not checked: `GaussianMixture` and `compose` do):
         log_weights: m tensors (K,); means, variances: (K, n); rotations: (K, n, n), or None
@@ -42,20 +46,35 @@ class MixturePowers(Density):
         self._shape = len(means), components
         rotation = None
         if any(r is not None for r in rotations) or dim < components * len(means):
-            eye = torch.eye(dim, dtype=torch.float64).expand(components, dim, dim)
+            eye = torch.eye(dim, dtype=torch.float64, device="cpu").expand(components, dim, dim)
             rotation = torch.stack([eye if r is None else r.cpu() for r in rotations])
             rotation = rotation.permute(2, 0, 1, 3).contiguous()  # (n, m, K, n)
-        centre = torch.cat([m.cpu() for m in means]).mean(0)
+        every = torch.cat([m.cpu() for m in means])
+        centre = every.mean(0)
+        nearest = min(float(v.min()) for v in variances) ** 0.5
+        self._far = float((every - centre).abs().max()) > _FAR * nearest
+        if self._far:
+            centre = torch.zeros_like(centre)
         self._home = (
             centre[:, None],  # (n, 1)
             torch.stack([w.cpu() for w in log_weights]),  # (m, K)
             torch.stack([m.cpu() - centre for m in means]).permute(2, 0, 1).contiguous(),
             torch.stack([v.cpu() for v in variances]).permute(2, 0, 1).contiguous(),  # (n, m, K)
             rotation,
-            torch.tensor(list(exponents), dtype=torch.float64)[:, None],  # (m, 1)
+            torch.tensor(list(exponents), dtype=torch.float64, device="cpu")[:, None],  # (m, 1)
         )
+        self._forget()
+
+    def _forget(self) -> None:
         self._local = {torch.device("cpu"): self._home}
         self._last: tuple = (None, None)
+
+    def __getstate__(self):
+        return {k: v for k, v in self.__dict__.items() if k not in ("_local", "_last")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._forget()
 
     def _log_prob(self, x, sigma):
         return self._evaluate(x, sigma, score=False)[0]
@@ -81,6 +100,9 @@ class MixturePowers(Density):
         elif rotation is None:
             z = torch.sub(x[:, None, None], means[..., None], out=scratch("z", n, m, k, batch))
             z = torch.mul(z, scale, out=scratch.inplace(z))
+        elif self._far:
+            gaps = x[:, None, None] - means[..., None]
+            z = torch.einsum("imkj,jmkb->imkb", rotation, gaps) * scale
         else:
             rotated = (rotation.view(-1, n) @ x).view(n, m, k, batch)
             z = (rotated - (rotation * means.permute(1, 2, 0)).sum(3)[..., None]) * scale
@@ -98,16 +120,15 @@ class MixturePowers(Density):
             pulled = (pull @ share.view(m * k, batch)).view(n, n + 1, batch)
             return log_prob, (pulled * lifted).sum(1)
         z = torch.mul(z, share, out=scratch.inplace(z))
-        z = torch.mul(z, scale, out=scratch.inplace(z)).view(n * m * k, batch)
+        z = torch.mul(z, scale, out=scratch.inplace(z)).reshape(n * m * k, batch)
         if rotation is None:
             return log_prob, z.view(n, m * k, batch).sum(1)
         return log_prob, rotation.view(-1, n).T @ z
 
     def _at(self, sigma, device):
         """What depends on sigma alone; kept for the last single sigma."""
-        single, key = sigma.ndim == 0, None
-        if single and not sigma.requires_grad and not torch.is_inference_mode_enabled():
-            key = float(sigma), device
+        single = sigma.ndim == 0
+        key = (float(sigma), device) if single and keepable(sigma) else None
         last_key, last = self._last
         if key is not None and key == last_key:
             return last
@@ -116,23 +137,26 @@ class MixturePowers(Density):
         scale = (variances[..., None] + sigma**2).rsqrt()  # (n, m, K, 1 or B)
         constant = log_weights[..., None] - 0.5 * n * _LOG_2PI + scale.log().sum(0)
         affine = pull = None
-        if single and n < m * k:
+        if single and n < m * k and not self._far:
             # z = affine (x, 1), and the weighted sum of precision (x - mean) is weights @ pull.
             matrix = (scale * rotation).view(n, m * k, n)
             shift = (matrix * means.reshape(n, -1).T).sum(2)  # (n, m K)
             rows = torch.cat([matrix, -shift[..., None]], 2)  # (n, m K, n + 1)
             affine = rows.view(-1, n + 1)
             pull = torch.einsum("aci,acj->ijc", matrix, rows).reshape(n * (n + 1), m * k)
-        values = (centre, means, rotation, exponents, scale, constant, affine, pull)
+        found = (centre, means, rotation, exponents, scale, constant, affine, pull)
         if key is not None:
-            self._last = (key, values)
-        return values
+            self._last = (key, found)
+        return found
 
     def _parameters(self, device: torch.device) -> tuple[Tensor | None, ...]:
         """Centre, log weights, means from the centre, variances, rotation, exponents (m, 1)."""
-        if device not in self._local:
-            self._local[device] = tuple(p if p is None else p.to(device) for p in self._home)
-        return self._local[device]
+        if device in self._local:
+            return self._local[device]
+        moved = tuple(p if p is None else p.to(device) for p in self._home)
+        if keepable():
+            self._local[device] = moved
+        return moved
 
     def _chunk(self, device):
         m, k = self._shape

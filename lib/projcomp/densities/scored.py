@@ -35,7 +35,7 @@ class Scored(Density):
         if not callable(score):
             raise ValueError(f"score must be a function of points and levels, got {score!r}")
         if samples is not None:
-            samples, _ = _check.points("samples", samples, self.dim)
+            samples = _check.points("samples", samples, self.dim)[0].detach()
             if samples.ndim != 2:
                 raise ValueError(f"samples must have shape (N, {dim}), got {tuple(samples.shape)}")
         self.score_function, self.samples = score, samples

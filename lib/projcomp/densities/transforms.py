@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import plainly, values
 from projcomp.densities.base import Density
 from projcomp.densities.mixtures import GaussianMixture
 
@@ -52,29 +53,67 @@ class Diffeomorphism:
         """log |det Df(x)|; x: (..., n), returns (...)."""
         x, dtype = _check.points("x", x, self.dim)
         if self._log_abs_det is not None:
-            return self._log_abs_det(x).to(dtype)
+            return _check.fitting("x", self._log_abs_det(x), dtype)
         flat = x.reshape(-1, self.dim)
         if not len(flat):
             return x.new_zeros(x.shape[:-1], dtype=dtype)
         jacobian = torch.func.vmap(torch.func.jacrev(self._forward))(flat)
-        return torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1]).to(dtype)
+        found = torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1])
+        return _check.fitting("x", found, dtype)
 
     def inverted(self) -> Diffeomorphism:
         """f^-1 as a map of its own."""
-        return Diffeomorphism(
-            self.dim, self._inverse, self._forward, lambda y: -self.log_abs_det(self._inverse(y))
-        )
+        return _Inverted(self)
+
+    def then(self, other: Diffeomorphism) -> Diffeomorphism:
+        """x -> other(f(x)). Raises ValueError unless `other` acts on the same space."""
+        return _Chained(self, other)
 
     def _apply(self, function, x):
         x, dtype = _check.points("x", x, self.dim)
-        return function(x).to(dtype)
+        return _check.fitting("x", function(x), dtype)
+
+
+class _Inverted(Diffeomorphism):
+    def __init__(self, source: Diffeomorphism):
+        self.dim, self.source, self.orthogonal = source.dim, source, source.orthogonal
+
+    def _forward(self, x):
+        return self.source._inverse(x)
+
+    def _inverse(self, y):
+        return self.source._forward(y)
+
+    def _log_abs_det(self, x):
+        return -self.source.log_abs_det(self.source._inverse(x))
+
+    def inverted(self):
+        return self.source
+
+
+class _Chained(Diffeomorphism):
+    def __init__(self, first: Diffeomorphism, second: Diffeomorphism):
+        if not isinstance(second, Diffeomorphism) or second.dim != first.dim:
+            raise ValueError(f"other must be a Diffeomorphism of R^{first.dim}, got {second!r}")
+        self.dim, self.first, self.second = first.dim, first, second
+        self.orthogonal = first.orthogonal and second.orthogonal
+
+    def _forward(self, x):
+        return self.second._forward(self.first._forward(x))
+
+    def _inverse(self, y):
+        return self.first._inverse(self.second._inverse(y))
+
+    def _log_abs_det(self, x):
+        return self.first.log_abs_det(x) + self.second.log_abs_det(self.first._forward(x))
 
 
 class LinearMap(Diffeomorphism):
     """f(x) = matrix x + offset. Raises ValueError unless `matrix` is (n, n) and invertible."""
 
+    @plainly
     def __init__(self, matrix, offset=None):
-        matrix = _check.real("matrix", matrix)
+        matrix = _check.real("matrix", matrix).detach()
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
             raise ValueError(f"matrix must have shape (n, n), got {tuple(matrix.shape)}")
         dim = len(matrix)
@@ -85,23 +124,26 @@ class LinearMap(Diffeomorphism):
                 f"{float(singular[0]):g} to {float(singular[-1]):g}"
             )
         offset = matrix.new_zeros(dim) if offset is None else _check.real("offset", offset)
+        offset = offset.detach().to(matrix.device)
         if offset.shape != (dim,):
             raise ValueError(f"offset must have shape ({dim},), got {tuple(offset.shape)}")
-        self.matrix, self.offset = matrix, offset
+        self.dim, self.matrix, self.offset = dim, matrix.clone(), offset.clone()
         self.orthogonal = bool((singular - 1).abs().max() < 1e-12)
-        inverse = matrix.T if self.orthogonal else torch.linalg.inv(matrix)
-        log_abs_det = singular.log().sum()
-        super().__init__(
-            dim,
-            lambda x: x @ matrix.T.to(x.device) + offset.to(x.device),
-            lambda y: (y - offset.to(y.device)) @ inverse.T.to(y.device),
-            lambda x: log_abs_det.to(x.device).expand(x.shape[:-1]),
-        )
+        self._back = matrix.T.clone() if self.orthogonal else torch.linalg.inv(matrix)
+        self._volume = float(singular.log().sum())
+
+    def _forward(self, x):
+        return x @ self.matrix.T.to(x.device) + self.offset.to(x.device)
+
+    def _inverse(self, y):
+        return (y - self.offset.to(y.device)) @ self._back.T.to(y.device)
+
+    def _log_abs_det(self, x):
+        return torch.full_like(x[..., 0], self._volume)
 
     def inverted(self) -> LinearMap:
         """y -> matrix^-1 (y - offset)."""
-        matrix = self.matrix.T if self.orthogonal else torch.linalg.inv(self.matrix)
-        return LinearMap(matrix, -(matrix @ self.offset))
+        return LinearMap(self._back, -(self._back @ self.offset))
 
 
 class Identity(Diffeomorphism):
@@ -110,7 +152,16 @@ class Identity(Diffeomorphism):
     orthogonal = True
 
     def __init__(self, dim: int):
-        super().__init__(dim, lambda x: x, lambda y: y, lambda x: x.new_zeros(x.shape[:-1]))
+        self.dim = _check.count("dim", dim)
+
+    def _forward(self, x):
+        return x
+
+    def _inverse(self, y):
+        return y
+
+    def _log_abs_det(self, x):
+        return torch.zeros_like(x[..., 0])
 
     def inverted(self) -> Identity:
         return self
@@ -136,7 +187,7 @@ class Pushforward(Density):
         self.density, self.transform = density, transform
 
     def _log_prob(self, x, sigma):
-        if not self.transform.orthogonal and bool((sigma != 0).any()):
+        if not self.transform.orthogonal and bool((values(sigma) != 0).any()):
             raise ValueError(
                 "sigma must be 0: noise does not commute with a map that is not orthogonal, so "
                 "this pushforward has no exact density at sigma > 0"

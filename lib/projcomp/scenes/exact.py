@@ -10,7 +10,8 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities import Density, Empirical
-from projcomp.densities.blocks import density_list, partition
+from projcomp.densities._draw import categories
+from projcomp.densities.blocks import density_list, in_order, partition
 
 _MOST_PLACES = 12
 
@@ -46,7 +47,7 @@ class Presences(Density):
         self.blocks = partition("blocks", blocks, self.dim)
         if [len(block) for block in self.blocks] != dims:
             raise ValueError(f"blocks must have the sizes of on, {dims}")
-        log_chances = torch.as_tensor(log_chances, dtype=torch.float64)
+        log_chances = torch.as_tensor(log_chances, dtype=torch.float64, device="cpu")
         if log_chances.shape != (2**places,):
             raise ValueError(
                 f"log_chances must have shape ({2**places},), got {tuple(log_chances.shape)}"
@@ -113,28 +114,29 @@ class Presences(Density):
 
     def _score(self, x, sigma):
         parts = self._look(x, sigma)
-        score = torch.empty_like(x)
-        for share, (full, bare), block in zip(self._held(parts), parts, self.blocks, strict=True):
-            score[block] = share * full[1] + (1 - share) * bare[1]
-        return score
+        rows = [
+            share * full[1] + (1 - share) * bare[1]
+            for share, (full, bare) in zip(self._held(parts), parts, strict=True)
+        ]
+        return in_order(rows, self.blocks)
 
     def _sample(self, n, generator, device):
         if len(self._terms) > 1:
             return super()._sample(n, generator, device)
-        chosen = torch.multinomial(self.log_chances.exp(), n, replacement=True, generator=generator)
-        there = self.subsets[chosen] > 0
-        x = torch.empty(n, self.dim, dtype=torch.float64)
-        for j, block in enumerate(self.blocks):
+        chosen = categories(self.log_chances.exp().to(device), n, generator)
+        there = self.subsets.to(device)[chosen] > 0
+        rows = []
+        for j in range(len(self.blocks)):
             full = self.on[j]._sample(n, generator, device)
             bare = self.off[j]._sample(n, generator, device)
-            x[:, block] = torch.where(there[:, j, None], full, bare)
-        return x
+            rows.append(torch.where(there[:, j, None], full, bare).T)
+        return in_order(rows, self.blocks).T
 
 
 def subsets_of(places: int) -> Tensor:
     """(2^L, L) of zeros and ones: row S has a one at j where bit j of S is set."""
-    index = torch.arange(2**places)
-    return ((index[:, None] >> torch.arange(places)) & 1).to(torch.float64)
+    index, bits = (torch.arange(count, device="cpu") for count in (2**places, places))
+    return ((index[:, None] >> bits) & 1).to(torch.float64)
 
 
 def log_chances_of(
@@ -160,9 +162,7 @@ def log_chances_of(
     if named is not None:
         chances = chances * subsets[:, named]
     if rate is None:  # every count as likely as another, and all subsets of one count
-        per_count = torch.zeros(places + 1, dtype=torch.float64).index_add(
-            0, counts.long(), chances
-        )
+        per_count = chances.new_zeros(places + 1).index_add(0, counts.long(), chances)
         chances = chances / per_count[counts.long()].clamp(min=1.0)
     return (chances / chances.sum()).log()
 

@@ -1,0 +1,81 @@
+"""Squared distances without cancellation, where expanded ones would lose their digits.
+
+|x - p|^2 is expanded about one centre, which makes it a matrix product. Where the points lie far
+apart for the noise level (clusters at 0 and at 1e8, say) its rounding is larger than the distances
+that decide. There each x gets an anchor, its nearest point r, and of the points that can matter the
+distances are taken from it: |x - p|^2 - |x - r|^2 = |p - r|^2 - 2 (x - r).(p - r).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from projcomp._modes import mapped, values
+
+_ROUNDING = 8 * torch.finfo(torch.float64).eps
+_SHARP = 1e-9
+"""Largest error of a log share that is left alone."""
+_NEGLIGIBLE = 45.0
+"""Points this far below the nearest in their log share have none: exp(-45) = 3e-20."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """The pairs to look at closely, points[rows] with x[columns]; and each x's anchor, (B, n)."""
+
+    points: Tensor
+    rows: Tensor
+    columns: Tensor
+    anchor: Tensor
+    best: Tensor
+
+    def _gaps(self):
+        """p - r of the pairs, so many at a time that they are no larger than the points."""
+        size = max(len(self.points), len(self.anchor))
+        for row, column in zip(self.rows.split(size), self.columns.split(size), strict=True):
+            yield row, column, self.points[row] - self.anchor[column]
+
+    def products(self, x: Tensor) -> Tensor:
+        """(|x - r|^2 - |x - p|^2) / 2 of each pair: x (n, B) to (M,)."""
+        offset = x.T - self.anchor
+        parts = [(gap * (offset[b] - 0.5 * gap)).sum(1) for _, b, gap in self._gaps()]
+        return torch.cat(parts)
+
+    def mean(self, share: Tensor) -> Tensor:
+        """sum_j share_j (p_j - r) over the pairs: share (N, B) to (n, B)."""
+        total = torch.zeros_like(self.anchor)
+        for row, column, gap in self._gaps():
+            total = total.index_add(0, column, share[row, column][:, None] * gap)
+        return total.T
+
+
+def near(points, half_norms, offset, products, precision, log_weights) -> Near | None:
+    """What must be looked at closely; None where the expanded squares are good enough.
+
+    half_norms: (N,) |q|^2 / 2 about the centre. offset: (n, B) of x from it. products: (N, B)
+    q . offset - |q|^2 / 2. precision: 1 / sigma^2, () or (B,).
+    """
+    lengths = (2.0 * half_norms).sqrt()
+    away = torch.linalg.vector_norm(values(offset), dim=-2)
+    precise = values(precision)
+    reach = float(lengths.max())
+    if not bool((_ROUNDING * reach * (reach + away) * precise > _SHARP).any()):
+        return None
+    logs = products.detach() * precision.detach() + log_weights[:, None]
+    best = logs.argmax(0)
+    if mapped(offset, precision):  # nothing can be decided by values: every pair
+        mask = torch.ones(logs.shape, dtype=torch.bool, device=logs.device)
+    else:
+        logs = values(logs)
+        bound = _ROUNDING * lengths[:, None] * (lengths[:, None] + away) * precise
+        lower = (logs - bound).nan_to_num(-math.inf, -math.inf, -math.inf).amax(0)
+        mask = (logs + bound > lower - _NEGLIGIBLE) & (logs > -math.inf)
+        if not bool((mask & (bound > _SHARP)).any()):
+            return None
+    rows, columns = mask.nonzero().T
+    points = points.to(mask.device)
+    return Near(points, rows, columns, points[best], best)
