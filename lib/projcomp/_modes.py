@@ -8,6 +8,7 @@ for a later call would carry the wrapper out of its life. This is the one place 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 
 import torch
@@ -17,8 +18,8 @@ from torch._C import _functorch  # torch has no public name for these
 
 
 def transformed() -> bool:
-    """Whether a transformation of `torch.func`, or a trace of torch.compile, is at work."""
-    return _functorch.peek_interpreter_stack() is not None or torch.compiler.is_compiling()
+    """Whether a transformation of `torch.func` is at work."""
+    return _functorch.peek_interpreter_stack() is not None
 
 
 def keepable(*tensors: Tensor) -> bool:
@@ -72,15 +73,52 @@ def plainly(function: Callable) -> Callable:
     return outside
 
 
+def uncompiled(function: Callable) -> Callable:
+    """`function`, left alone by torch.compile: a graph that calls it is broken there.
+
+    What looks at values and keeps its results can't be traced. Dynamo, which takes seconds to
+    import, is asked for only where it is in use.
+    """
+    disabled: list[Callable] = []
+
+    @functools.wraps(function)
+    def outside(*args, **kwargs):
+        if "torch._dynamo" not in sys.modules:
+            return function(*args, **kwargs)
+        if not disabled:
+            disabled.append(torch.compiler.disable(function))
+        return disabled[0](*args, **kwargs)
+
+    return outside
+
+
 def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """The gradient of a function (n, B) -> (B,) whose every value depends on its own column.
 
-    It can itself be differentiated, in everything that `function` depends on, wherever gradients
-    are recorded; and it works under every transformation and in inference mode.
+    It works under every transformation and in inference mode. Where gradients are recorded it can
+    itself be differentiated, in everything that `function` depends on.
     """
-    if transformed() or torch.is_grad_enabled():
+    if transformed() or forward_ad._current_level >= 0:
         return torch.func.grad(lambda y: function(y).sum())(x)
+    recording = torch.is_grad_enabled()
     with torch.inference_mode(False), torch.enable_grad():
-        y = x.clone() if x.is_inference() else x.detach()
-        y.requires_grad_(True)
-        return torch.autograd.grad(function(y).sum(), y)[0]
+        y = x
+        if not (recording and x.requires_grad):
+            y = (x.clone() if x.is_inference() else x.detach()).requires_grad_(True)
+        total = function(y).sum()
+        further = recording and (y is x or _depends_on_more(total, y))
+        return torch.autograd.grad(total, y, create_graph=further)[0]
+
+
+def _depends_on_more(value: Tensor, leaf: Tensor) -> bool:
+    """Whether the recorded graph of `value` ends in other leaves than `leaf`."""
+    nodes, seen = [value.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if getattr(node, "variable", leaf) is not leaf:
+            return True
+        nodes += [following for following, _ in node.next_functions]
+    return False

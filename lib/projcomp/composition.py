@@ -45,7 +45,7 @@ class Composition(Density):
                     f"got R^{concept.dim}"
                 )
         weights = (
-            torch.ones(len(concepts), dtype=torch.float64)
+            torch.ones(len(concepts), dtype=torch.float64, device="cpu")
             if weights is None
             else _check.real("weights", weights).detach()
         )
@@ -174,10 +174,18 @@ class Composition(Density):
 
 def interaction_of(deltas: Tensor, weights: Tensor) -> Tensor:
     """(|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2, of deltas (k, ..., n): (...)."""
-    weights = weights.to(deltas)
-    total = torch.tensordot(weights, deltas, dims=1)
-    squares = torch.tensordot(weights, (deltas * deltas).sum(-1), dims=1)
-    return 0.5 * ((total * total).sum(-1) - squares)
+    # By pairs, as the difference of the squares would cancel:
+    # sum_j w_j Delta_j . (sum_{i<j} w_i Delta_i + (w_j - 1) Delta_j / 2).
+    dot = torch.linalg.vecdot
+    total = torch.zeros_like(deltas[0, ..., 0])
+    before = None
+    for weight, delta in zip(weights.tolist(), deltas, strict=True):
+        if before is not None:
+            total = torch.add(total, dot(before, delta), alpha=weight)
+        if weight != 1.0:
+            total = torch.add(total, dot(delta, delta), alpha=0.5 * weight * (weight - 1.0))
+        before = weight * delta if before is None else torch.add(before, delta, alpha=weight)
+    return total
 
 
 def compose(background: Density, concepts: Sequence[Density], weights=None) -> Composition:
@@ -224,17 +232,22 @@ def _combine(terms: list[tuple[Tensor, float]]) -> Tensor:
 
 def _product_of_powers(terms, dim: int) -> GaussianMixture:
     """The normalised mixture prod_j p_j^{c_j}, each p_j a mixture and single where c_j != 1."""
-    like = terms[0][0].means if terms else torch.zeros(1, dim, dtype=torch.float64)
-    log_weights = like.new_zeros(1)
+    like = terms[0][0].means if terms else torch.zeros(1, dim, dtype=torch.float64, device="cpu")
+    # From a common centre, and every weight from offsets to the mean of its own combination:
+    # expanded squares would lose their digits far from the origin.
+    centre = torch.cat([density.means for density, _ in terms] or [like]).mean(0)
+    constants = like.new_zeros(1)
     precisions = like.new_zeros(1, dim, dim)
     linear = like.new_zeros(1, dim)  # precision times mean
+    chosen: list[Tensor] = []  # of each density the component, for every combination
     for density, exponent in terms:
         precision = density.precisions()
-        shift = torch.einsum("kij,kj->ki", precision, density.means)
-        constant = density.weights.log() + 0.5 * (
-            torch.logdet(precision) - (density.means * shift).sum(-1)
-        )
-        log_weights = (log_weights[:, None] + exponent * constant).reshape(-1)
+        shift = torch.einsum("kij,kj->ki", precision, density.means - centre)
+        constant = density.weights.log() + 0.5 * torch.logdet(precision)
+        count, components = len(constants), len(constant)
+        chosen = [index.repeat_interleave(components) for index in chosen]
+        chosen.append(torch.arange(components, device=like.device).repeat(count))
+        constants = (constants[:, None] + exponent * constant).reshape(-1)
         precisions = (precisions[:, None] + exponent * precision).reshape(-1, dim, dim)
         linear = (linear[:, None] + exponent * shift).reshape(-1, dim)
     smallest = float(torch.linalg.eigvalsh(precisions).min())
@@ -245,5 +258,9 @@ def _product_of_powers(terms, dim: int) -> GaussianMixture:
         )
     covariances = torch.linalg.inv(precisions)
     means = torch.einsum("kij,kj->ki", covariances, linear)
-    log_weights = log_weights + 0.5 * ((means * linear).sum(-1) - torch.logdet(precisions))
-    return GaussianMixture(torch.softmax(log_weights, 0), means, covariances)
+    log_weights = constants - 0.5 * torch.logdet(precisions)
+    for (density, exponent), index in zip(terms, chosen, strict=True):
+        offset = means - (density.means - centre)[index]
+        pulled = torch.einsum("kij,kj->ki", density.precisions()[index], offset)
+        log_weights = log_weights - 0.5 * exponent * (offset * pulled).sum(-1)
+    return GaussianMixture(torch.softmax(log_weights, 0), centre + means, covariances)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import gradient, plainly
+from projcomp._modes import gradient, plainly, uncompiled
 
 
 class Density(ABC):
@@ -21,8 +21,8 @@ class Density(ABC):
     is a floating type (float64 otherwise) and lives on the device of `x`.
 
     Every method can be differentiated in x and sigma, in both modes, and goes through `torch.func`
-    (vmap, jvp, jacfwd, hessian, ..). A density itself is a constant: no derivative is taken in the
-    weights, means or points it was made of.
+    (vmap, jvp, jacfwd, hessian, ..); torch.compile leaves it alone. A density itself is a constant:
+    no derivative is taken in the weights, means or points it was made of.
 
     A subclass gives `_log_prob` or `_score` (or both) on points laid out as (n, B), contiguous
     along the points, in float64, with `sigma` a tensor of shape () or (B,). A score that is left to
@@ -42,6 +42,7 @@ class Density(ABC):
 
     # -- what a caller uses ------------------------------------------------------------------
 
+    @uncompiled
     def log_prob(self, x, sigma=0.0) -> Tensor:
         """log p^sigma(x). x: (..., n); returns the shape that (...) and sigma broadcast to.
 
@@ -52,12 +53,14 @@ class Density(ABC):
         parts = [self._log_prob(p, s) for p, s in self._pieces(points, sigma)]
         return _check.fitting("x", _join(parts), dtype).reshape(shape)
 
+    @uncompiled
     def score(self, x, sigma=0.0) -> Tensor:
         """The score, grad_x log p^sigma(x). x: (..., n); returns (..., n). Raises as `log_prob`."""
         points, sigma, shape, dtype = self._flatten(x, sigma)
         parts = [self._score(p, s) for p, s in self._pieces(points, sigma)]
         return _check.fitting("x", _join(parts), dtype).T.reshape(*shape, self.dim)
 
+    @uncompiled
     def log_prob_and_score(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
         """Both at once, for about the price of the score. Shapes as the two methods."""
         points, sigma, shape, dtype = self._flatten(x, sigma)
@@ -67,6 +70,7 @@ class Density(ABC):
         )
         return log_prob.reshape(shape), score.T.reshape(*shape, self.dim)
 
+    @uncompiled
     def denoise(self, x, sigma) -> Tensor:
         """The posterior mean E[x_0 | x_sigma = x] = x + sigma**2 score (Tweedie's formula).
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import plainly, values
+from projcomp._modes import mapped, plainly, values
 from projcomp.densities.base import Density
 from projcomp.densities.mixtures import GaussianMixture
 
@@ -52,14 +53,16 @@ class Diffeomorphism:
     def log_abs_det(self, x) -> Tensor:
         """log |det Df(x)|; x: (..., n), returns (...)."""
         x, dtype = _check.points("x", x, self.dim)
+        return _check.fitting("x", self._log_volume(x), dtype)
+
+    def _log_volume(self, x: Tensor) -> Tensor:
         if self._log_abs_det is not None:
-            return _check.fitting("x", self._log_abs_det(x), dtype)
+            return self._log_abs_det(x)
         flat = x.reshape(-1, self.dim)
         if not len(flat):
-            return x.new_zeros(x.shape[:-1], dtype=dtype)
+            return x.new_zeros(x.shape[:-1])
         jacobian = torch.func.vmap(torch.func.jacrev(self._forward))(flat)
-        found = torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1])
-        return _check.fitting("x", found, dtype)
+        return torch.linalg.slogdet(jacobian).logabsdet.reshape(x.shape[:-1])
 
     def inverted(self) -> Diffeomorphism:
         """f^-1 as a map of its own."""
@@ -85,7 +88,7 @@ class _Inverted(Diffeomorphism):
         return self.source._forward(y)
 
     def _log_abs_det(self, x):
-        return -self.source.log_abs_det(self.source._inverse(x))
+        return -self.source._log_volume(self.source._inverse(x))
 
     def inverted(self):
         return self.source
@@ -105,7 +108,7 @@ class _Chained(Diffeomorphism):
         return self.first._inverse(self.second._inverse(y))
 
     def _log_abs_det(self, x):
-        return self.first.log_abs_det(x) + self.second.log_abs_det(self.first._forward(x))
+        return self.first._log_volume(x) + self.second._log_volume(self.first._forward(x))
 
 
 class LinearMap(Diffeomorphism):
@@ -172,6 +175,7 @@ class Pushforward(Density):
 
     log (f # p)(y) = log p(f^-1(y)) - log |det Df(f^-1(y))|. That is exact at sigma = 0. Noise does
     not commute with f unless f is orthogonal, so at sigma > 0 any other f raises ValueError.
+    Where f^-1 is not finite, as outside of the image of f, log_prob is -inf and the score zero.
     """
 
     def __init__(self, density: Density, transform: Diffeomorphism):
@@ -192,11 +196,21 @@ class Pushforward(Density):
                 "sigma must be 0: noise does not commute with a map that is not orthogonal, so "
                 "this pushforward has no exact density at sigma > 0"
             )
-        source = self.transform._inverse(x.T)
-        log_prob = self.density._log_prob(source.T, sigma)
+        points = x.T
+        source = self.transform._inverse(points)
         if self.transform.orthogonal:
-            return log_prob
-        return log_prob - self.transform.log_abs_det(source)
+            return self.density._log_prob(source.T, sigma)
+        reached = (source.abs() <= _check.LARGEST).all(-1)
+        if not mapped(reached) and bool(values(reached).all()):
+            return self._changed(source, sigma)
+        # Not through the inverse at all: its derivatives there would be NaN.
+        inside = self.transform._forward(torch.zeros_like(points))
+        source = self.transform._inverse(torch.where(reached[:, None], points, inside))
+        return torch.where(reached, self._changed(source, sigma), -math.inf)
+
+    def _changed(self, source: Tensor, sigma: Tensor) -> Tensor:
+        log_prob = self.density._log_prob(source.T, sigma)
+        return log_prob - self.transform._log_volume(source)
 
     def _sample(self, n, generator, device):
         return self.transform._forward(self.density._sample(n, generator, device))
