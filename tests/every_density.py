@@ -84,12 +84,13 @@ def by_score(x: Tensor, sigma: Tensor) -> Tensor:
     return -x / (2.0 + sigma[:, None] ** 2) - 0.1 * x**3
 
 
+@torch.inference_mode(False)
 def denoiser() -> networks.Denoiser:
     """A network with random weights, in float64 so that its derivatives have digits to compare."""
     model = networks.Preconditioned(networks.MLP(2, 2, generator=seeded(12)), 2, 0.8, 2)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=seeded(13)))
+            parameter.add_(0.1 * normal(seeded(13), *parameter.shape).to(parameter))
     return networks.Denoiser(model.double(), 1)
 
 

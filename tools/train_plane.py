@@ -20,6 +20,7 @@ SEED = 1
 BATCH = 1024
 
 
+@torch.no_grad()
 def excess(learned: pc.Density, exact: pc.Density, sigma: float) -> float:
     """sigma^2 E |learned score - score|^2 at noised samples of the distribution."""
     x = exact.sample(20_000, sigma, torch.Generator().manual_seed(2))

@@ -132,6 +132,7 @@ def samples(
     )  # fmt: skip
 
 
+@torch.no_grad()
 def arrows(
     ax: Axes, density: Density, grid: Grid, colour: str, sigma: float, cells: int = 15
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import projcomp as pc
 import pytest
 import torch
@@ -46,6 +47,86 @@ def test_scales(sigma_data):
     close(p.c_noise(SIGMAS), 0.25 * SIGMAS.log())
 
 
+FORMULAS = {
+    "c_skip": lambda s, d: d**2 / (s**2 + d**2),
+    "c_out": lambda s, d: s * d / mpmath.sqrt(s**2 + d**2),
+    "c_in": lambda s, d: 1 / mpmath.sqrt(s**2 + d**2),
+    "c_noise": lambda s, d: mpmath.log(s) / 4,
+    "weight": lambda s, d: (s**2 + d**2) / (s * d) ** 2,
+}
+RANGES = {
+    torch.float16: [6e-8, 1e-4, 0.3, 300.0, 6e4],
+    torch.bfloat16: [1e-38, 1e-20, 0.3, 1e20, 1e38],
+    torch.float32: [1e-30, 1e-20, 1e-3, 0.5, 2.0, 1e3, 1e20, 1e30],
+    torch.float64: [1e-100, 1e-30, 0.5, 2.0, 1e30, 1e100],
+}
+
+
+def rounded(values, dtype):
+    """Numbers of any size in `dtype`: the nearest, infinite beyond the largest."""
+    most = torch.finfo(torch.float64).max
+    exact = [float(v) if abs(v) < most else math.inf for v in values]
+    return torch.tensor(exact, dtype=torch.float64).to(dtype)
+
+
+def nearly(found, wanted):
+    """Within eight roundings of the dtype, or one step where it has few digits left."""
+    finfo = torch.finfo(found.dtype)
+    relative, step = 8 * finfo.eps, 2 * finfo.smallest_normal * finfo.eps
+    assert found.dtype == wanted.dtype
+    close(found.double(), wanted.double(), relative, step)
+
+
+@pytest.mark.parametrize("sigma_data", [0.1, 1.5, 300.0, 1e-15, 1e15])
+@pytest.mark.parametrize("dtype", RANGES, ids=str)
+def test_scales_at_the_ends_of_every_dtype(dtype, sigma_data):
+    sigma = torch.tensor(RANGES[dtype], dtype=dtype)
+    scales = networks.Preconditioning(sigma_data)
+    for name, formula in FORMULAS.items():
+        wanted = [formula(mpmath.mpf(s), mpmath.mpf(sigma_data)) for s in sigma.tolist()]
+        nearly(getattr(scales, name)(sigma), rounded(wanted, dtype))
+
+
+@pytest.mark.parametrize("target", networks.preconditioning.TARGETS)
+@pytest.mark.parametrize("dtype", RANGES, ids=str)
+def test_coefficients_at_the_ends_of_every_dtype(dtype, target):
+    sigma, data = torch.tensor(RANGES[dtype], dtype=dtype), 0.7
+    model = networks.Preconditioned(networks.MLP(2), 2, data, target=target)
+    levels = [mpmath.mpf(s) for s in sigma.tolist()]
+    clean = target == "clean"
+    total = [s if clean else mpmath.sqrt(s**2 + mpmath.mpf(data) ** 2) for s in levels]
+    own, out = model.score_coefficients(sigma)
+    nearly(own, rounded([-1 / t**2 for t in total], dtype))
+    nearly(out, rounded([data / (t * s) for t, s in zip(total, levels, strict=True)], dtype))
+    skip, out = model.coefficients(sigma)
+    at = 0 if clean else 1
+    nearly(skip, rounded([at * FORMULAS["c_skip"](s, mpmath.mpf(data)) for s in levels], dtype))
+    outs = [data if clean else FORMULAS["c_out"](s, mpmath.mpf(data)) for s in levels]
+    nearly(out, rounded(outs, dtype))
+
+
+def test_what_a_clean_target_weighs_stops_in_every_dtype():
+    model = networks.Preconditioned(networks.MLP(2), 2, 0.5, target="clean")
+    for dtype, sigma in RANGES.items():
+        weight = model.weight(torch.tensor(sigma, dtype=dtype))
+        assert float(weight[0]) == pytest.approx(20.0)  # 1 / .25^2 + 1 / .5^2
+        assert weight.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", RANGES, ids=str)
+@pytest.mark.parametrize("target", networks.preconditioning.TARGETS)
+def test_a_denoiser_at_the_ends_of_every_dtype(dtype, target):
+    """At high noise the input is as large as the level; the answer is of the data's size."""
+    sigma = torch.tensor(RANGES[dtype], dtype=dtype)
+    x = sigma[:, None] * torch.tensor([1.0, -0.5], dtype=dtype)
+    model = networks.Preconditioned(Linear([0.3]), 2, 0.7, target=target)
+    answer = model(x, sigma, torch.zeros(1, dtype=torch.int64))
+    exact = model(x.double(), sigma.double(), torch.zeros(1, dtype=torch.int64))
+    assert answer.dtype == dtype
+    assert answer.isfinite().all()
+    close(answer.double(), exact, 8 * torch.finfo(dtype).eps + 1e-6, 1e-7)
+
+
 def test_targets_have_unit_variance_on_samples():
     clean, noise = 0.7 * normal(seeded(1), 40_000), normal(seeded(2), 40_000)
     p = networks.Preconditioning(0.7)
@@ -81,7 +162,7 @@ def test_a_linear_network_is_known_in_closed_form():
 
 
 def test_the_surface():
-    model = untrained()
+    model = untrained().requires_grad_(False)
     known = normal(seeded(5), 9, 2)
     background, concept = networks.Denoiser(model, samples=known), networks.Denoiser(model, 2)
     x = normal(seeded(6), 4, 5, 2)

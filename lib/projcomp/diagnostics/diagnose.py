@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from projcomp import _check, metrics
+from projcomp._modes import plainly
 from projcomp.composition import Composition, compose
 from projcomp.densities import Density, Scored
+from projcomp.diagnostics.angles import mean_changes, mean_cosines
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
-from projcomp.diagnostics.measure import BATCHES, draw, noise_range
+from projcomp.diagnostics.measure import BATCHES, draw, noise_like, noise_range
 from projcomp.diagnostics.path import Path, commuting, follow
 from projcomp.diagnostics.report import Background, Concept, Report
 from projcomp.diagnostics.subspaces import Features, features_of, find_blocks, found_features
@@ -23,6 +25,8 @@ FEWEST = 20 * BATCHES
 FEWEST_FOR_DISTANCES = 40 * BATCHES
 
 
+@plainly
+@torch.no_grad()
 def diagnose(
     background: Density,
     concepts: Sequence[Density],
@@ -60,6 +64,7 @@ def diagnose(
     composition = compose(background, concepts, weights)
     count, dim = len(composition.concepts), composition.dim
     samples = _check.count("samples", samples)
+    _check.source("generator", generator)
     if transform is not None and blocks is None:
         raise ValueError("blocks must be given where a transform is")
     features = None if blocks is None else features_of(blocks, transform, count, dim)
@@ -83,6 +88,8 @@ def diagnose(
         gaps = commuting(composition, levels, samples, torch.cat([*clean, path.samples]), generator)
         known = [replace(a, commuting=b) for a, b in zip(path.levels, [*gaps, None], strict=True)]
         path = replace(path, levels=known)
+        if min(map(len, clean)) >= FEWEST:
+            path = _with_mean_cosines(path, densities, clean, float(levels[0]), generator)
 
     found = []
     for index, concept in enumerate(composition.concepts):
@@ -135,6 +142,15 @@ def _path(composition: Composition, samples, levels, generator, notes) -> Path |
     except ValueError as error:
         notes.append(f"The path could not be followed: {error}.")
         return None
+
+
+def _with_mean_cosines(path: Path, densities, clean, sigma: float, generator) -> Path:
+    """Of means that are measured on the densities' own samples, wherever the levels lie."""
+    background, *concepts = densities
+    changes = mean_changes(background, concepts, clean, sigma, noise_like(generator))
+    size = max(float(points.abs().max()) for points in clean)
+    cosines, errors = mean_cosines(changes, 1e-12 * (sigma + size))
+    return replace(path, mean_cosines=cosines, mean_cosines_error=errors)
 
 
 def _reference(density: Density, samples: int, levels, generator, notes) -> Tensor:

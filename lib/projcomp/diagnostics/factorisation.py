@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, n
 from projcomp.diagnostics.subspaces import Features
 from projcomp.metrics import Comparison
 
+_NOT_KNOWN = Estimate(math.nan, math.nan)
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -21,9 +24,10 @@ class Leak:
 
     off_block: the share of E|Delta_i|^2 that falls off the concept's block. others: the share by
     which Delta_i changes when the rest of the point is swapped for another sample's. Factorized
-    conditionals make both zero. Taken over all noise levels where the feature map is orthogonal,
-    else at the lowest level. change: KL(p_i || p_b) in nats, half the integral of E|Delta_i|^2
-    over sigma^2 (de Bruijn's identity); None at a single level.
+    conditionals make both zero; where the delta vanishes both are not known. Taken over all noise
+    levels where the feature map is orthogonal, else at the lowest level. change: KL(p_i || p_b) in
+    nats, half the integral of E|Delta_i|^2 over sigma^2 (de Bruijn's identity); None at a single
+    level.
     """
 
     off_block: Estimate
@@ -44,7 +48,7 @@ def leak(
     chart, rest = features.transform, features.rest(index)
     weights = _half_log_variance(levels)
     if not chart.orthogonal:
-        levels, weights = _lowest([concept, background], clean[:1], levels), torch.ones(1)
+        levels, weights = _lowest([concept, background], clean[:1], levels), levels.new_ones(1)
 
     def delta(x, sigma):
         return concept.score(x, sigma) - background.score(x, sigma)
@@ -60,10 +64,13 @@ def leak(
         squares = [here.square().sum(-1), here[:, rest].square().sum(-1), moved]
         totals += scale * torch.stack(squares)
     whole, off, moved = (batched(row).mean(1) for row in totals)
+    change = estimate(totals[0]) if chart.orthogonal else None
+    if float(whole.max()) < 1e-20:
+        return Leak(_NOT_KNOWN, _NOT_KNOWN, change)
     shares = [
         Estimate(*metrics.mean_and_error(part / whole.clamp(min=1e-300))) for part in (off, moved)
     ]
-    return Leak(*shares, estimate(totals[0]) if chart.orthogonal else None)
+    return Leak(*shares, change)
 
 
 def entanglement(
@@ -123,7 +130,7 @@ def _in_features(field: Callable, chart: Diffeomorphism, z: Tensor, sigma: float
     For a score delta that is all: the terms of the Jacobian determinant cancel. For a score it is
     all where the map is linear.
     """
+    found = field(chart.inverse(z), sigma)
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
-        x = chart.inverse(z)
-        return torch.autograd.grad(x, z, field(x.detach(), sigma))[0]
+        return torch.autograd.grad(chart.inverse(z), z, found)[0]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from projcomp import _check, metrics
+from projcomp._text import printable
 from projcomp.densities import Density
+from projcomp.metrics.intervals import student
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
 
@@ -22,15 +24,28 @@ _RATIO = 1.25
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error."""
+    """A number with its standard error, from BATCHES independent batches.
+
+    value NaN: not known, since it does not stand out of the noise.
+    """
 
     value: float
     error: float
 
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """The interval that holds the truth with probability `level` (Student's t).
+
+        Raises ValueError unless 0 < level < 1.
+        """
+        half = student(level, BATCHES) * self.error
+        return self.value - half, self.value + half
+
     def __str__(self):
+        if math.isnan(self.value):
+            return "not known"
         if abs(self.value) < 1e-10 and self.error < 1e-10:
             return "0"  # to rounding
-        return f"{self.value:.3g} ± {self.error:.1g}"
+        return printable(f"{self.value:.3g} ± {self.error:.1g}")
 
 
 def noise_range(densities: Sequence[Density], sigmas, count: int, generator) -> Tensor:
@@ -51,7 +66,7 @@ def noise_range(densities: Sequence[Density], sigmas, count: int, generator) -> 
         raise ValueError(
             "sigmas must be given where a density has no exact samples to take the range from"
         ) from None
-    scale = float(torch.cat(points).std(0).norm()) or 1.0
+    scale = float(torch.cat([p.cpu() for p in points]).std(0).norm()) or 1.0
     return sigma_grid(1e-3 * scale, 100.0 * scale, count, rho=50.0)[:-1]
 
 
@@ -85,7 +100,24 @@ def batched(values: Tensor) -> Tensor:
     return values[: size * BATCHES].reshape(BATCHES, size)
 
 
+def jackknife(function: Callable[[Tensor], Tensor], count: int) -> tuple[Tensor, Tensor]:
+    """A function of which of `count` batches are kept, an index: its value for all, and the error.
+
+    The error is from leaving each out in turn (Efron 1982); NaN for fewer than two batches.
+    """
+    every = torch.arange(count, device="cpu")
+    value = function(every)
+    if count < 2:
+        return value, torch.full_like(value, torch.nan)
+    without = torch.stack([function(every[every != index]) for index in range(count)])
+    return value, ((count - 1) * (without - without.mean(0)).square().mean(0)).sqrt()
+
+
 def noised(clean: Tensor, sigma: float, generator) -> Tensor:
     """clean + sigma eps."""
-    noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype, device=clean.device)
-    return clean + sigma * noise
+    return clean + sigma * noise_like(generator)(clean)
+
+
+def noise_like(generator) -> Callable[[Tensor], Tensor]:
+    """Standard normal noise, in the shape of what it is given."""
+    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from projcomp.composition import Composition, interaction_of
-from projcomp.diagnostics.measure import Estimate, batched, estimate, refined
+from projcomp.diagnostics.angles import Angles, mean_cosines
+from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, refined
 from projcomp.grid import Grid
 from projcomp.metrics import mean_and_error
 from projcomp.samplers import reverse_diffusion
@@ -58,9 +60,10 @@ class Path:
     """The way down: the levels, the particles at its end, and how the deltas stand on it.
 
     same_point, across: (k, k) root-mean-square cosines between deltas, weighted by their lengths:
-    at one and the same point and level, and at independent ones. mean_cosines: (k, k) cosines of
-    the mean differences read off the denoisers at the highest level, NaN where a mean does not
-    move. share: effective sample size of the particles' weights, as a share.
+    at one and the same point and level, and at independent ones; NaN where a delta vanishes.
+    mean_cosines: (k, k) cosines of the mean differences read off the denoisers at the highest
+    level, NaN where a mean is not known to move. share: effective sample size of the particles'
+    weights, as a share. The names that end in _error are standard errors.
     """
 
     levels: list[Level]
@@ -69,6 +72,14 @@ class Path:
     same_point: Tensor
     across: Tensor
     mean_cosines: Tensor
+    share_error: float
+    same_point_error: Tensor
+    across_error: Tensor
+    mean_cosines_error: Tensor
+
+    def __repr__(self):
+        n, dim = self.samples.shape
+        return f"Path({len(self.levels)} levels, {n} particles in R^{dim}, share {self.share:.3g})"
 
 
 def follow(composition: Composition, n: int, levels: Tensor, generator) -> Path:
@@ -78,9 +89,8 @@ def follow(composition: Composition, n: int, levels: Tensor, generator) -> Path:
     by d log(rho / q) = I dv along dx = -grad log q dv / 2: no densities are needed.
     """
     wanted = set(levels.tolist())
-    found, sketches = [], []
+    found, angles, cosines = [], Angles(), None
     log_ratio, before = 0.0, None
-    dots, lengths, cosines = 0.0, 0.0, None
     for sigma, x in walk(composition, n, refined(levels), generator):
         if sigma == 0.0:
             log_ratio = log_ratio - before[1]  # I as at the last level
@@ -88,70 +98,50 @@ def follow(composition: Composition, n: int, levels: Tensor, generator) -> Path:
         deltas = sigma * composition.deltas(x, sigma)
         rate = interaction_of(deltas, composition.weights)
         if before is None:
-            cosines = _mean_cosines(sigma * deltas)
+            cosines = mean_cosines(sigma * deltas)
         else:
-            step = 2.0 * torch.tensor(before[0] / sigma).log()
-            log_ratio = log_ratio - 0.5 * float(step) * (rate + before[1])
+            log_ratio = log_ratio - math.log(before[0] / sigma) * (rate + before[1])
         before = sigma, rate
-        products = torch.einsum("ibn,jbn->ijb", deltas, deltas)
-        squares = torch.diagonal(products).T
-        dots = dots + products.square().mean(-1)
-        lengths = lengths + (squares[:, None] * squares[None]).mean(-1)
-        sketches.append(deltas[:, :24])
+        angles.add(deltas)
         if sigma in wanted:
             found.append(Level(sigma, _spread(rate), _missed(log_ratio, n)[0]))
     gap, share = _missed(log_ratio, n)
     found.append(Level(0.0, None, gap))
-    same = (dots / lengths.clamp(min=1e-300)).sqrt()
-    return Path(found, x, share, same, _across(torch.cat(sketches, 1)), cosines)
+    tables = [angles.same_point(), angles.across(), cosines]
+    values, errors = zip(*tables, strict=True)
+    return Path(found, x, share.value, *values, share.error, *errors)
 
 
 def _spread(rate: Tensor) -> Estimate:
     return Estimate(float(rate.std()), mean_and_error(batched(rate).std(1))[1])
 
 
-def _missed(log_ratio, n: int) -> tuple[Estimate | None, float]:
+def _missed(log_ratio, n: int) -> tuple[Estimate | None, Estimate]:
     """Total variation between the particles' law and C[p^sigma], and the effective share.
 
     Weights exp(-log_ratio) make the particles exact. None where so few carry the weight that
     their mean is not known.
     """
     if not isinstance(log_ratio, Tensor):
-        return Estimate(0.0, 0.0), 1.0
-    shares = torch.softmax(-log_ratio, 0)
-    share = float(1.0 / (n * (shares**2).sum()))
-    if share * n < FEWEST_EFFECTIVE:
+        return Estimate(0.0, 0.0), Estimate(1.0, 0.0)
+    share = _estimated(_effective_share, log_ratio)
+    if share.value * n < FEWEST_EFFECTIVE:
         return None, share
-    kept = batched(torch.arange(n))
-    without = [torch.cat([kept[:b].flatten(), kept[b + 1 :].flatten()]) for b in range(len(kept))]
-    gaps = torch.stack([_total_variation(log_ratio[chosen]) for chosen in without])
-    error = ((len(gaps) - 1) * (gaps - gaps.mean()).square().mean()).sqrt()  # jackknife
-    return Estimate(float(_total_variation(log_ratio)), float(error)), share
+    return _estimated(_total_variation, log_ratio), share
+
+
+def _estimated(statistic, log_ratio: Tensor) -> Estimate:
+    rows = batched(log_ratio)
+    _, error = jackknife(lambda kept: statistic(rows[kept].flatten()), BATCHES)
+    return Estimate(float(statistic(log_ratio)), float(error))
+
+
+def _effective_share(log_ratio: Tensor) -> Tensor:
+    return 1.0 / (len(log_ratio) * torch.softmax(-log_ratio, 0).square().sum())
 
 
 def _total_variation(log_ratio: Tensor) -> Tensor:
     return 0.5 * (torch.softmax(-log_ratio, 0) - 1.0 / len(log_ratio)).abs().sum()
-
-
-def _mean_cosines(differences: Tensor) -> Tensor:
-    """Cosines between the mean differences (k, particles, n): sigma^2 delta at high noise."""
-    means = differences.mean(1)
-    errors = differences.std(1).norm(dim=-1) / differences.shape[1] ** 0.5
-    lengths = means.norm(dim=-1)
-    unit = means / lengths[:, None].clamp(min=1e-300)
-    unit[lengths <= 5 * errors] = torch.nan
-    return unit @ unit.T
-
-
-def _across(sketch: Tensor) -> Tensor:
-    """Root-mean-square cosine between deltas at independent points and levels: (k, m, n)."""
-    squares = sketch.square().sum((1, 2)).clamp(min=1e-300)
-    k = len(sketch)
-    table = torch.empty(k, k, dtype=sketch.dtype)
-    for i in range(k):
-        for j in range(k):
-            table[i, j] = (sketch[i] @ sketch[j].T).square().sum() / (squares[i] * squares[j])
-    return table.sqrt()
 
 
 def commuting(

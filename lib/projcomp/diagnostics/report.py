@@ -6,8 +6,7 @@ import html
 import re
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
+from projcomp._text import printable
 from projcomp.diagnostics.factorisation import Leak
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.path import Level, Path
@@ -90,7 +89,10 @@ class Report:
             lines += ["", title, *_aligned([header, *rows])]
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
+
+    def __repr__(self):
+        return printable(f"Report({self._what()}: {self.verdict.title})")
 
     def _repr_html_(self):
         def cells(tag, row):
@@ -115,7 +117,7 @@ class Report:
         weights = "" if set(self.weights) == {1.0} else f", weights {self.weights}"
         return (
             f"Composition of {k} concept{'s' * (k > 1)} over a background in R^{self.dim}"
-            f"{weights}; {self.samples:,} samples"
+            f"{weights}; {self.samples:,} samples; ± is one standard error"
         )
 
     def _factorisation(self):
@@ -164,9 +166,13 @@ class Report:
         pairs = [(i, j) for j in range(len(self.concepts)) for i in range(j)]
         header = ["concepts", "same point", "across points and levels", "of the means"]
         rows = [
-            [f"{i + 1}, {j + 1}", *(_cosine(table[i, j]) for table in (
-                path.same_point, path.across, path.mean_cosines
-            ))]
+            [f"{i + 1}, {j + 1}", *(
+                str(Estimate(float(value[i, j]), float(error[i, j]))) for value, error in (
+                    (path.same_point, path.same_point_error),
+                    (path.across, path.across_error),
+                    (path.mean_cosines, path.mean_cosines_error),
+                )
+            )]
             for i, j in pairs
         ]  # fmt: skip
         yield "Cosines between the score deltas", header, rows
@@ -188,12 +194,8 @@ def _words(item) -> str:
     if item is None:
         return _NOTHING
     if isinstance(item, Comparison):
-        return f"{item.value:.3g} ± {item.error:.1g} ({item.floor:.3g})"
+        return f"{item.value:.3g} ± {item.error:.1g} ({item.floor:.3g} ± {item.floor_error:.1g})"
     return str(item)
-
-
-def _cosine(value: Tensor) -> str:
-    return "no shift" if value.isnan() else f"{float(value):.3f}"
 
 
 def _spaced(levels: list[Level], count: int) -> list[Level]:

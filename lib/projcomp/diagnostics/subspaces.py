@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import plainly
 from projcomp.composition import compose
 from projcomp.densities import Density, Diffeomorphism, Identity, LinearMap
 from projcomp.densities.blocks import partition
@@ -18,6 +19,8 @@ from projcomp.diagnostics.measure import draw, noise_range, noised
 _CLOSE = 1e-8
 
 
+@plainly
+@torch.no_grad()
 def find_blocks(
     background: Density,
     concepts: Sequence[Density],
@@ -47,6 +50,7 @@ def find_blocks(
     """
     composition = compose(background, concepts)
     samples = _check.count("samples", samples, 2)
+    _check.source("generator", generator)
     tolerance = _check.number("tolerance", tolerance)
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance:g}")
@@ -71,7 +75,7 @@ def find_blocks(
 
 def _span(rows: list[Tensor], tolerance: float, dim: int) -> Tensor:
     if not rows:
-        return torch.zeros(dim, 0, dtype=torch.float64)
+        return torch.zeros(dim, 0, dtype=torch.float64, device="cpu")
     _, values, directions = torch.linalg.svd(torch.cat(rows), full_matrices=False)
     return directions[: int((values > tolerance * values[0]).sum())].T.contiguous()
 
@@ -149,7 +153,11 @@ def found_features(bases: list[Tensor], dim: int) -> Features | None:
 def largest_overlap(together: Tensor) -> float:
     """How far the columns are from orthonormal: max |B^T B - 1|."""
     gram = together.T @ together
-    return float((gram - torch.eye(len(gram), dtype=gram.dtype)).abs().max()) if len(gram) else 0.0
+    return (
+        float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
+        if len(gram)
+        else 0.0
+    )
 
 
 def _features_along(bases: list[Tensor], dim: int) -> Features:
@@ -157,7 +165,8 @@ def _features_along(bases: list[Tensor], dim: int) -> Features:
     together = torch.cat(bases, 1)
     rank = together.shape[1]
     rest = torch.linalg.svd(together, full_matrices=True).U[:, rank:]
-    ends = torch.tensor([rest.shape[1], *(basis.shape[1] for basis in bases)]).cumsum(0).tolist()
+    sizes = [rest.shape[1], *(basis.shape[1] for basis in bases)]
+    ends = list(itertools.accumulate(sizes))
     own = [list(range(low, high)) for low, high in itertools.pairwise(ends)]
     return Features(LinearMap(torch.cat([rest, together], 1).T), list(range(ends[0])), own)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Concept, Report, Verdict, worst
 from projcomp.metrics import Comparison
 
@@ -79,12 +80,12 @@ def _against(name: str, concept: Concept) -> list[str]:
     leak = concept.leak
     if leak is not None and leak.off_block.value > _SHARE:
         reasons.append(
-            f"{name}: {100 * leak.off_block.value:.0f}% of its score delta falls off its block."
+            f"{name}: {_percent(leak.off_block)} of its score delta falls off its block."
         )
     if leak is not None and leak.others.value > _SHARE:
         reasons.append(
-            f"{name}: its score delta changes by {100 * leak.others.value:.0f}% when the rest of "
-            "the point is swapped."
+            f"{name}: its score delta changes by {_percent(leak.others)} when the rest of the "
+            "point is swapped."
         )
     if _real(concept.dependence):
         reasons.append(f"{name}: its block depends on the rest: {concept.dependence}.")
@@ -104,7 +105,9 @@ def _path(report: Report) -> list[str] | None:
     if end is None:
         reasons.append(
             f"The samples are far from C: weights that would mend them leave "
-            f"{report.path.share * report.samples:.0f} effective samples of {report.samples:,}."
+            f"{report.path.share * report.samples:.0f} ± "
+            f"{report.path.share_error * report.samples:.1g} effective samples of "
+            f"{report.samples:,}."
         )
     elif end.value > max(_GAP, 5 * end.error):
         reasons.append(
@@ -127,6 +130,10 @@ def _path(report: Report) -> list[str] | None:
         named = "concept" if len(off) == 1 else "concepts"
         reasons.append(f"The samples lack the shadow of {named} {', '.join(map(str, off))}.")
     return reasons
+
+
+def _percent(share: Estimate) -> str:
+    return f"{100 * share.value:.0f} ± {100 * share.error:.1g}%"
 
 
 def _real(comparison: Comparison | None) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from projcomp import _check
+from projcomp._modes import values
 from projcomp.densities import Scored
 from projcomp.networks.preconditioning import Preconditioned
+from projcomp.networks.store import unwrapped
+
+LEAST = 1.0 / _check.LARGEST
+"""Least noise level of a score. One over its square is finite in float64."""
 
 
 class Denoiser(Scored):
@@ -14,6 +19,9 @@ class Denoiser(Scored):
 
     The network computes in its own precision (float32), everything around it in float64. There is
     no score at sigma = 0: the network has seen no data without noise.
+
+    Scores and denoised points can be differentiated, in x, sigma and the parameters of the network
+    that need grad, as torch has it: under `torch.no_grad` nothing is recorded.
 
     Args:
         model: the network, a `Preconditioned`.
@@ -25,7 +33,7 @@ class Denoiser(Scored):
     """
 
     def __init__(self, model: Preconditioned, label=None, samples=None):
-        if not isinstance(model, Preconditioned):
+        if not isinstance(unwrapped(model), Preconditioned):
             raise ValueError(f"model must be a Preconditioned network, got {model!r}")
         self.condition = model.condition(label)
         super().__init__(model.dim, self._score_rows, samples)
@@ -40,8 +48,11 @@ class Denoiser(Scored):
 
     def _score_rows(self, x: Tensor, sigma: Tensor) -> Tensor:
         """(D - x) / sigma^2, put together so that nothing cancels: x (B, n), sigma (B,) or (1,)."""
-        if x.numel() and not bool((sigma > 0).all()):
-            raise ValueError("sigma must be > 0: a network has no score at sigma = 0")
+        if x.numel() and float(values(sigma).min()) < LEAST:
+            raise ValueError(
+                f"sigma must be > 0: a network has no score at sigma = 0, nor below {LEAST:g}; got "
+                f"{float(values(sigma).min()):g}"
+            )
         own, out = self.model.score_coefficients(sigma)
         return out[:, None] * self._raw(x, sigma) + own[:, None] * (x - self.model.centre)
 
@@ -55,9 +66,7 @@ class Denoiser(Scored):
         return centre + skip * (x - centre) + out * self._raw(x.T, seen).T
 
     def _raw(self, x: Tensor, sigma: Tensor) -> Tensor:
-        condition = self.condition.to(x.device)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad):
-            return self.model.raw(x, sigma, condition).to(x.dtype)
+        return self.model.raw(x, sigma, self.condition.to(x.device)).to(x.dtype)
 
     def _chunk(self, device):
         coordinates = 1 << 18 if device.type == "cpu" else 1 << 23

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from projcomp import _check
-from projcomp.networks.store import architecture_of, must_agree, read, writable, write
+from projcomp.networks.checkpoint import State
+from projcomp.networks.layers import source_of_weights
+from projcomp.networks.store import restore, writable
 from projcomp.samplers.run import progress_bar
 
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "bfloat16")
-_BETAS = (0.9, 0.99)
-_KINDS = ("weights", "average", "first", "second")
+_ENGINE = ("device", "process_index", "num_processes", "prepare", "reduce", "backward")
+_SHARED_OUT = ("DEEPSPEED", "FSDP", "MEGATRON_LM")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Recipe:
 
     steps: how many batches, of `batch` rows each. rate, schedule: the learning rate, and "cosine"
     (falls to 0) or "constant". average: decay of the running average of the weights, which warms
-    up. precision: of the network's products, "float32" or "bfloat16"; weights are float32.
+    up. precision: of the network's products, "float32" or "bfloat16"; weights keep their dtype.
+    NumPy's numbers become Python's.
 
     Raises ValueError for a bad value.
     """
@@ -40,12 +43,16 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self):
-        if not math.isfinite(self.rate) or self.rate <= 0:
+        for kind, names in (
+            (_check.number, ("rate", "average")),
+            (_check.count, ("steps", "batch")),
+        ):
+            for name in names:
+                object.__setattr__(self, name, kind(name, getattr(self, name)))
+        if self.rate <= 0:
             raise ValueError(f"rate must be > 0, got {self.rate}")
         if not 0 <= self.average < 1:
             raise ValueError(f"average must lie in [0, 1), got {self.average}")
-        _check.count("steps", self.steps)
-        _check.count("batch", self.batch)
         _check.choice("schedule", self.schedule, SCHEDULES)
         _check.choice("precision", self.precision, PRECISIONS)
 
@@ -92,10 +99,11 @@ def fit(
     A run is a function of the initial weights and the generator, on one thread to the last bit.
 
     Args:
-        model: the network, changed in place.
+        model: the network, changed in place; it may be a compiled one. What needs no grad stays.
         draw: a batch, drawn from a generator: tensors of `recipe.batch` rows.
         loss: called with the network and the tensors of a batch; the loss of every row.
-        about: what else a checkpoint must agree with (JSON).
+        about: what else a checkpoint must agree with (JSON, and NumPy's numbers): floats within a
+            relative 1e-6, all else exactly.
         generator: source of all randomness; seed 0 if None.
         checkpoint: a file to keep the state of the run in. If it is there, the run goes on from it,
             and ends as if it had never been interrupted.
@@ -103,17 +111,23 @@ def fit(
             than so many seconds, then.
         engine: an `accelerate.Accelerator` that spreads every batch over its processes and devices;
             this process alone, on the model's device, if None. Every process draws the same batch
-            and takes its rows of it, so that the run is the same but for rounding.
+            and takes its rows of it, so that the run is the same but for rounding. Its mixed
+            precision is "no" or "bf16": what scales gradients, gathers them over several batches or
+            shares out the weights (DeepSpeed, FSDP, Megatron) is refused.
         progress: show a bar; None shows it once a run has lasted two seconds.
 
     Raises ValueError for a bad argument, for a checkpoint that is damaged or of another run, and
     where the loss is no longer finite.
     """
     every = _check.count("every", every)
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    generator = source_of_weights(generator)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError("model must have a parameter that needs grad")
+    if not isinstance(about, dict | None):
+        raise ValueError(f"about must be a dict, got {about!r}")
     place = _Alone(model) if engine is None else _Spread(engine, recipe.batch)
     main = place.rank == 0
-    state = _State(model, generator, {**vars(recipe), **(about or {})})
+    state = State(model, generator, {**vars(recipe), **(about or {})})
     if checkpoint is not None and writable(checkpoint).is_file():
         state.load(checkpoint)
     callable_model = place.prepare(model, state)
@@ -144,8 +158,9 @@ def fit(
     speed = (steps - done) * recipe.batch / max(time.perf_counter() - start, 1e-9)
     if checkpoint is not None and main and done < steps:
         state.save(checkpoint)
-    model.load_state_dict(state.average)
-    return Training(model, torch.tensor(state.losses, dtype=torch.float64), speed)
+    restore(model, state.average)
+    losses = torch.tensor(state.losses, dtype=torch.float64, device="cpu")
+    return Training(model, losses, speed)
 
 
 class _Alone:
@@ -173,6 +188,7 @@ class _Spread:
     """The processes and devices of an `accelerate.Accelerator`."""
 
     def __init__(self, engine, batch: int):
+        _must_be_plain(engine)
         self.engine, self.device = engine, engine.device
         self.rank, self.count = engine.process_index, engine.num_processes
         if batch % self.count:
@@ -193,55 +209,21 @@ class _Spread:
         self.engine.backward(value)
 
 
-class _State:
-    """All that a run needs in order to go on."""
-
-    def __init__(self, model: nn.Module, generator: torch.Generator, about: dict):
-        self.model, self.generator, self.about = model, generator, about
-        self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        self.optimiser = torch.optim.Adam(model.parameters(), betas=_BETAS)
-        self.losses: list[float] = []
-
-    def took(self, loss: float, decay: float) -> None:
-        """A step was taken: the average follows."""
-        for name, value in self.model.state_dict().items():
-            self.average[name].lerp_(value, 1.0 - decay)
-        self.losses.append(loss)
-
-    def follow(self) -> None:
-        """The model has moved to another device."""
-        for name, value in self.model.state_dict().items():
-            self.average[name] = self.average[name].to(value.device)
-        for parameter, moments in self.optimiser.state.items():
-            for kind in ("exp_avg", "exp_avg_sq"):
-                moments[kind] = moments[kind].to(parameter.device)
-
-    def save(self, path) -> None:
-        parts = {"weights": self.model.state_dict(), "average": self.average}
-        moments = {name: self.optimiser.state[p] for name, p in self.model.named_parameters()}
-        parts["first"] = {name: moment["exp_avg"] for name, moment in moments.items()}
-        parts["second"] = {name: moment["exp_avg_sq"] for name, moment in moments.items()}
-        tensors = {f"{k}.{name}": parts[k][name] for k in _KINDS for name in parts[k]}
-        tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
-        tensors["generator"] = self.generator.get_state()
-        write(path, tensors, {"architecture": architecture_of(self.model), "run": self.about})
-
-    def load(self, path) -> None:
-        tensors, about = read(path)
-        must_agree(path, "architecture", about.get("architecture"), architecture_of(self.model))
-        must_agree(path, "run", about.get("run"), self.about)
-        parts = {
-            kind: {k.removeprefix(f"{kind}."): v for k, v in tensors.items() if k.startswith(kind)}
-            for kind in _KINDS
-        }
-        self.losses = tensors["losses"].tolist()
-        self.model.load_state_dict(parts["weights"])
-        for name, value in parts["average"].items():
-            self.average[name].copy_(value)
-        for name, parameter in self.model.named_parameters():
-            self.optimiser.state[parameter] = {
-                "step": torch.tensor(float(len(self.losses))),
-                "exp_avg": parts["first"][name].to(parameter),
-                "exp_avg_sq": parts["second"][name].to(parameter),
-            }
-        self.generator.set_state(tensors["generator"])
+def _must_be_plain(engine) -> None:
+    """Raises ValueError unless an engine's gradients are those of the batch, unscaled and whole."""
+    precision = getattr(engine, "mixed_precision", "no")
+    if precision not in ("no", "bf16") or getattr(engine, "scaler", None) is not None:
+        raise ValueError(
+            f"engine must compute in mixed precision 'no' or 'bf16', got {precision!r}: scaled "
+            "gradients would never be unscaled"
+        )
+    batches = getattr(engine, "gradient_accumulation_steps", 1)
+    if batches != 1:
+        raise ValueError(f"engine must step after every batch, got one that gathers {batches}")
+    kind = getattr(engine, "distributed_type", "NO")
+    kind = str(getattr(kind, "value", kind))
+    if kind in _SHARED_OUT:
+        raise ValueError(f"engine must hold the whole network in every process, got {kind}")
+    missing = [name for name in _ENGINE if not hasattr(engine, name)]
+    if missing:
+        raise ValueError(f"engine must be an accelerate.Accelerator, got {engine!r}")

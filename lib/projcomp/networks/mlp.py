@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from projcomp import _check
-from projcomp.networks.layers import fourier, linear
+from projcomp._modes import plainly
+from projcomp.networks.layers import fourier, linear, normal, source_of_weights
 
 
 class MLP(nn.Module):
@@ -24,6 +25,7 @@ class MLP(nn.Module):
     Raises ValueError for a bad argument.
     """
 
+    @plainly
     def __init__(
         self,
         dim: int,
@@ -34,14 +36,14 @@ class MLP(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        generator = source_of_weights(generator)
         dim, width = _check.count("dim", dim), _check.count("width", width)
         blocks, labels = _check.count("blocks", blocks), _check.count("labels", labels)
         frequencies = _check.count("frequencies", frequencies)
         self.frequencies = frequencies
         self.enter = linear(dim, width, generator)
         self.noise = linear(2 * frequencies, width, generator)
-        self.label = nn.Parameter(torch.randn(labels, width, generator=generator))
+        self.label = nn.Parameter(normal(generator, labels, width))
         self.blocks = nn.ModuleList(_Block(width, generator) for _ in range(blocks))
         self.leave = linear(width, dim, generator, scale=0.0)
 

@@ -53,8 +53,12 @@ def blank_picture_model(name: str, generator: torch.Generator | None = None) -> 
 
 
 def load_picture_model(name: str) -> Preconditioned:
-    """The network `name`, trained. Raises ValueError for another name."""
-    return load_network(blank_picture_model(name), WEIGHTS / f"{name}.safetensors").eval()
+    """The network `name`, trained; its parameters need no grad until `requires_grad_` is called.
+
+    Raises ValueError for another name.
+    """
+    model = load_network(blank_picture_model(name), WEIGHTS / f"{name}.safetensors")
+    return model.eval().requires_grad_(False)
 
 
 def composed_places(model: Preconditioned, places, background=None) -> Composition:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from projcomp import _check
+from projcomp.networks.store import shapes_of, unwrapped
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,40 @@ class Preconditioning:
 
     def c_skip(self, sigma: Tensor) -> Tensor:
         """How much of the input passes by the network: all at no noise, none at much."""
-        return self.sigma_data**2 / (sigma**2 + self.sigma_data**2)
+        level = _wide(sigma)
+        return _as((self.sigma_data / self._total(level)).square(), sigma)
 
     def c_out(self, sigma: Tensor) -> Tensor:
         """What the network's output is multiplied with."""
-        return sigma * self.sigma_data / (sigma**2 + self.sigma_data**2).sqrt()
+        level, data = _wide(sigma), self.sigma_data
+        total = self._total(level)
+        # Of the two, the larger over their hypotenuse is near one.
+        return _as(torch.where(level < data, level * (data / total), level / total * data), sigma)
 
     def c_in(self, sigma: Tensor) -> Tensor:
         """What the input is multiplied with."""
-        return 1.0 / (sigma**2 + self.sigma_data**2).sqrt()
+        return _as(1.0 / self._total(_wide(sigma)), sigma)
 
     def c_noise(self, sigma: Tensor) -> Tensor:
         """How the network is told the noise level."""
-        return 0.25 * sigma.log()
+        return _as(0.25 * _wide(sigma).log(), sigma)
 
     def weight(self, sigma: Tensor) -> Tensor:
         """The weight of |D - x_0|^2 in the loss: 1 / c_out^2, so that F meets a plain square."""
-        return (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
+        return _as((1.0 / _wide(sigma)).square() + 1.0 / self.sigma_data**2, sigma)
+
+    def _total(self, level: Tensor) -> Tensor:
+        """Root mean square of a coordinate of the noised data."""
+        return torch.hypot(level, level.new_full((), self.sigma_data))
+
+
+def _wide(sigma: Tensor) -> Tensor:
+    """`sigma` in float32 at least: what the formulas pass through leaves the range of float16."""
+    return sigma.to(torch.promote_types(sigma.dtype, torch.float32))
+
+
+def _as(answer: Tensor, sigma: Tensor) -> Tensor:
+    return answer.to(sigma.dtype) if sigma.is_floating_point() else answer
 
 
 TARGETS = ("scaled", "clean")
@@ -95,16 +113,16 @@ class Preconditioned(nn.Module):
 
     def architecture(self) -> dict:
         """What a file must agree with to hold the weights of this network."""
-        shapes = {name: list(value.shape) for name, value in self.state_dict().items()}
+        network = unwrapped(self.network)
         return {
-            "network": type(self.network).__name__,
-            "options": getattr(self.network, "options", {}),
+            "network": type(network).__name__,
+            "options": getattr(network, "options", {}),
             "dim": self.dim,
             "labels": self.labels,
             "sigma_data": self.scales.sigma_data,
             "centre": self.centre,
             "target": self.target,
-            "shapes": shapes,
+            "shapes": shapes_of(self),
         }
 
     def condition(self, label) -> Tensor:
@@ -120,7 +138,7 @@ class Preconditioned(nn.Module):
                 f"label must be None or 0 to {self.labels - 1}, which this network knows; got "
                 f"{label}"
             )
-        return torch.tensor([label])
+        return torch.tensor([label], device="cpu")
 
     def coefficients(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """a and b of D - centre = a y + b F, in the shape of sigma > 0."""
@@ -130,15 +148,14 @@ class Preconditioned(nn.Module):
 
     def score_coefficients(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """a and b of the score (D - x) / sigma^2 = a y + b F, put so that nothing cancels."""
-        if self.target == "clean":
-            return -(sigma**-2), self.scales.sigma_data * sigma**-2
-        total = sigma**2 + self.scales.sigma_data**2
-        return -1.0 / total, self.scales.sigma_data / (sigma * total.sqrt())
+        level, data = _wide(sigma), self.scales.sigma_data
+        total = level if self.target == "clean" else self.scales._total(level)
+        return _as(-(1.0 / total).square(), sigma), _as(data / total / level, sigma)
 
     def raw(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
         """F at x (B, n), sigma (B,) or (1,): (B, n), in the network's precision."""
         dtype = next((p.dtype for p in self.network.parameters()), torch.float32)
-        inputs = (self.scales.c_in(sigma)[:, None] * (x - self.centre)).to(dtype)
+        inputs = (self.scales.c_in(_wide(sigma))[:, None] * (x - self.centre)).to(dtype)
         answer = self.network(inputs, self.scales.c_noise(sigma).to(dtype), condition)
         if not isinstance(answer, Tensor) or answer.shape != x.shape:
             raise ValueError(
@@ -149,9 +166,10 @@ class Preconditioned(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
         """D: x (B, n), sigma > 0 (B,) or (1,); returns (B, n) in the dtype of x."""
-        answer = self.raw(x, sigma, condition).to(x.dtype)
-        skip, out = self.coefficients(sigma)
-        return self.centre + skip[:, None] * (x - self.centre) + out[:, None] * answer
+        y, level = _wide(x) - self.centre, _wide(sigma)
+        skip, out = self.coefficients(level)
+        answer = self.raw(x, sigma, condition).to(y.dtype)
+        return (self.centre + skip[:, None] * y + out[:, None] * answer).to(x.dtype)
 
     def weight(self, sigma: Tensor) -> Tensor:
         """The weight of |D - x_0|^2 in the loss, in the shape of sigma.

@@ -39,8 +39,11 @@ def blank(name: str, generator: torch.Generator | None = None) -> Preconditioned
 def load(name: str) -> tuple[Denoiser, list[Denoiser]]:
     """Learned versions of a background and its concepts in the plane: p_b, [p_1, p_2].
 
-    "factorized" learned the preset of that name, "shear" the preset "mild-shear".
+    "factorized" learned the preset of that name, "shear" the preset "mild-shear". All share one
+    network, whose parameters need no grad until its `requires_grad_` is called.
+
     Raises ValueError for another name.
     """
     model = load_network(blank(name), WEIGHTS / f"{name}.safetensors")
+    model.requires_grad_(False)
     return Denoiser(model), [Denoiser(model, label) for label in range(1, model.labels)]

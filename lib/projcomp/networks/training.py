@@ -12,7 +12,9 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities import Density
 from projcomp.networks.fitting import SCHEDULES, Recipe, Training, fit
+from projcomp.networks.layers import normal
 from projcomp.networks.preconditioning import Preconditioned
+from projcomp.networks.store import unwrapped
 
 __all__ = ["SCHEDULES", "Labelled", "Training", "denoising_loss", "train"]
 
@@ -43,12 +45,22 @@ class Labelled:
         if not 0 <= int(self.index.min()) <= int(self.index.max()) < len(self.samples):
             raise ValueError(f"index must lie in [0, {len(self.samples)})")
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n rows: clean samples (n, dim), float32, and their conditions."""
-        rows = torch.randint(len(self.index), (n,), generator=generator, device=generator.device)
-        clean = self.samples[self.index[rows]]
+    def __repr__(self):
+        n, dim = self.samples.shape
+        return f"Labelled({len(self.index)} rows of {n} samples in R^{dim})"
+
+    def draw(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """n rows: clean samples (n, dim), float32, and their conditions.
+
+        They lie where the data lie. Raises ValueError if n < 1.
+        """
+        n, generator = _check.count("n", n), _check.source("generator", generator)
+        device = torch.device("cpu") if generator is None else generator.device
+        rows = torch.randint(len(self.index), (n,), generator=generator, device=device)
+        chosen = self.index[rows.to(self.index.device)]
+        clean = self.samples[chosen.to(self.samples.device)]
         clean = clean.float() / 255.0 if clean.dtype == torch.uint8 else clean.float()
-        return clean, self.conditions[rows]
+        return clean, self.conditions[rows.to(self.conditions.device)]
 
 
 def denoising_loss(
@@ -101,14 +113,15 @@ def train(
     Raises ValueError for a bad argument, for a checkpoint that is damaged or of another run, and
     where the loss is no longer finite.
     """
-    if not isinstance(model, Preconditioned):
+    _check.source("generator", generator)
+    if not isinstance(unwrapped(model), Preconditioned):
         raise ValueError(f"model must be a Preconditioned network, got {model!r}")
-    normal = _check.real("log_sigma", log_sigma)
-    if normal.shape != (2,) or normal[1] < 0:
+    law = _check.real("log_sigma", log_sigma)
+    if law.shape != (2,) or law[1] < 0:
         raise ValueError(
-            f"log_sigma must be a mean and a standard deviation >= 0, got {normal.tolist()}"
+            f"log_sigma must be a mean and a standard deviation >= 0, got {law.tolist()}"
         )
-    mean, spread = normal.tolist()
+    mean, spread = law.tolist()
     recipe = Recipe(steps, batch, rate, schedule, average, precision)
     about = {"log_sigma": [mean, spread]}
     if isinstance(data, Labelled):
@@ -116,14 +129,13 @@ def train(
         _check.points("data", data.samples[:1].float(), model.dim)
         clean_of = data.draw
     else:
-        _check.count("batch", batch, model.labels)
+        _check.count("batch", recipe.batch, model.labels)
         clean_of = _evenly(_sources(data, model))
 
     def draw(generator):
-        clean, condition = clean_of(batch, generator)
-        normal = torch.randn(batch, generator=generator, device=generator.device)
-        noise = torch.randn(clean.shape, generator=generator, device=generator.device)
-        return clean, condition, (mean + spread * normal).exp(), noise
+        clean, condition = clean_of(recipe.batch, generator)
+        log_sigma = mean + spread * normal(generator, recipe.batch)
+        return clean, condition, log_sigma.exp(), normal(generator, *clean.shape)
 
     def loss(denoiser, clean, condition, sigma, noise):
         return denoising_loss(lambda x, s: denoiser(x, s, condition), clean, sigma, noise, model)

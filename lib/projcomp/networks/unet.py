@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from projcomp import _check
-from projcomp.networks.layers import convolution, fourier, linear
+from projcomp._modes import plainly, values
+from projcomp.networks.layers import convolution, fourier, linear, normal, source_of_weights
 
 AVERAGE = "average"
 """The label of the mixture of everything that a network was trained on."""
@@ -34,6 +35,7 @@ class UNet(nn.Module):
     Raises ValueError for a bad argument.
     """
 
+    @plainly
     def __init__(
         self,
         pixels: int = 32,
@@ -43,11 +45,11 @@ class UNet(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
-        self.pixels = _check.count("pixels", pixels, 8)
+        generator = source_of_weights(generator)
+        self.pixels = pixels = _check.count("pixels", pixels, 8)
         if pixels % 8:
             raise ValueError(f"pixels must be a multiple of 8, got {pixels}")
-        self.labels = _check.count("labels", labels, 0)
+        self.labels = labels = _check.count("labels", labels, 0)
         if window and labels:
             raise ValueError("window needs a network that is told places: labels must be 0")
         if len(widths) != 3:
@@ -59,7 +61,7 @@ class UNet(nn.Module):
         self.noise = linear(16, told, generator)
         self.told = linear(told, told, generator)
         if labels:
-            self.label = nn.Parameter(torch.randn(labels, told, generator=generator))
+            self.label = nn.Parameter(normal(generator, labels, told))
         planes = 2 if labels else 4
         self.enter = convolution(12 + planes, first, generator)
         self.down = nn.ModuleList(
@@ -84,7 +86,8 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList([_Block(second, told, generator), _Block(first, told, generator)])
         self.leave = convolution(first, 12, generator, scale=0.0)
-        ramp = (torch.arange(pixels) + 0.5) * (2.0 / pixels) - 1.0
+        cells = torch.arange(pixels, dtype=torch.float32, device=generator.device)
+        ramp = (cells + 0.5) * (2.0 / pixels) - 1.0
         self.register_buffer("ramp", ramp, persistent=False)
 
     def condition(self, label) -> Tensor:
@@ -102,18 +105,19 @@ class UNet(nn.Module):
                     f"label must be None, {AVERAGE!r} or 0 to {self.labels - 1}, which this "
                     f"network knows; got {label}"
                 )
-            return torch.tensor([label])
+            return torch.tensor([label], device="cpu")
         if label is None or isinstance(label, str):
             if label not in (None, AVERAGE):
                 raise ValueError(f"label must be None, {AVERAGE!r} or a place, got {label!r}")
-            return torch.tensor([[0.0 if label is None else 2.0, 0.0, 0.0]])
+            kind = 0.0 if label is None else 2.0
+            return torch.tensor([[kind, 0.0, 0.0]], dtype=torch.float32, device="cpu")
         place = _check.real("label", label)
-        if place.shape != (2,) or float(place.abs().max()) > 1:
+        if place.shape != (2,) or _check.largest(place) > 1:
             raise ValueError(
                 f"label must be a place (u, v) in [-1, 1]^2, None or {AVERAGE!r}; got "
-                f"{place.tolist()}"
+                f"{values(place).tolist()}"
             )
-        return torch.tensor([[1.0, *place.tolist()]])
+        return torch.cat([place.new_ones(1), place]).to(torch.float32)[None]
 
     def forward(self, x: Tensor, noise: Tensor, condition: Tensor) -> Tensor:
         """x: (B, n). noise: (B,) or (1,). condition: rows of `condition`, B of them or one."""
@@ -168,7 +172,7 @@ class _Block(nn.Module):
 
     def __init__(self, width: int, told: int, generator: torch.Generator):
         super().__init__()
-        self.norm = nn.GroupNorm(8, width)
+        self.norm = nn.GroupNorm(8, width, device=generator.device, dtype=torch.float32)
         self.first = convolution(width, width, generator)
         self.told = linear(told, 2 * width, generator, scale=0.3)
         self.second = convolution(width, width, generator, scale=0.0)

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from projcomp import _check
-from projcomp.networks.layers import convolution
+from projcomp._modes import plainly
+from projcomp.networks.layers import convolution, source_of_weights
 from projcomp.networks.store import load_network
 from projcomp.scenes.rendering import image_position
 
@@ -32,11 +33,13 @@ class Counter(nn.Module):
     """Convolutions from pictures (N, 3, 32, 32) to maps (N, 16, 16) of spots as high as opaque.
 
     generator: source of the initial weights; seed 0 if None.
+    Raises ValueError for another generator.
     """
 
+    @plainly
     def __init__(self, generator: torch.Generator | None = None):
         super().__init__()
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        generator = source_of_weights(generator)
         sizes = [(12, 48, 3), (48, 48, 3), (48, 48, 3), (48, 48, 3), (48, 32, 3)]
         self.layers = nn.ModuleList(
             convolution(i, o, generator, size=s, scale=1.4) for i, o, s in sizes
@@ -53,7 +56,7 @@ class Counter(nn.Module):
 
 def spots(place: Tensor, opacity: Tensor) -> Tensor:
     """The map that a counter should draw: place (N, K, 2) as (u, v), opacity (N, K)."""
-    cells = (torch.arange(CELLS) + 0.5) * (2.0 / CELLS) - 1.0
+    cells = _ramp(CELLS, place.device)
     across = (cells - place[..., 0, None]) * (CELLS / 2)  # (N, K, 16), in cells
     down = (cells - place[..., 1, None]) * (CELLS / 2)
     square = across[:, :, None, :] ** 2 + down[:, :, :, None] ** 2
@@ -73,6 +76,9 @@ class Sightings:
     opacity: Tensor
     n: int
 
+    def __repr__(self):
+        return f"Sightings({len(self.picture)} things in {self.n} pictures)"
+
     def counts(self, solid: float = SOLID) -> Tensor:
         """(N,) how many objects there are, of at least this opacity."""
         return torch.bincount(self.picture[self.opacity >= solid], minlength=self.n)
@@ -82,7 +88,7 @@ class Sightings:
         spots = image_position(places)
         gaps = (self.place[:, None] - spots).norm(dim=-1)  # (M, L)
         found = torch.where(gaps <= NEAR, self.opacity[:, None], 0.0)
-        answer = torch.zeros(self.n, len(spots))
+        answer = self.opacity.new_zeros(self.n, len(spots))
         rows = self.picture[:, None].expand_as(found)
         return answer.scatter_reduce(0, rows, found, "amax")
 
@@ -100,7 +106,8 @@ def count(pictures, counter: Counter | None = None) -> Sightings:
         pictures: (N, 3, 32, 32) or flattened (N, 3072), nominally in [0, 1].
         counter: the shipped one if None.
 
-    A spot counts from an opacity of `SEEN`; its place is the centre of mass about its peak.
+    A spot counts from an opacity of `SEEN`; its place is the centre of mass about its peak. What is
+    counted has no derivatives: none are recorded.
     Raises ValueError for pictures of another shape.
     """
     pictures = _check.real("pictures", pictures).to(torch.float32)
@@ -119,7 +126,7 @@ def count(pictures, counter: Counter | None = None) -> Sightings:
 @lru_cache(maxsize=1)
 def shipped_counter() -> Counter:
     """The counter that comes with the library, made by tools/train_counter.py."""
-    return load_network(Counter(), WEIGHTS).eval()
+    return load_network(Counter(), WEIGHTS).eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,9 @@ class Labelled:
     asked: list[int]
     places: list[str | None]
     objects: list[int | None]
+
+    def __repr__(self):
+        return f"Labelled({len(self.pictures)} pictures)"
 
 
 def labelled() -> Labelled:
@@ -159,9 +169,9 @@ def patches(places, reach: float = 0.3, pixels: int = PIXELS) -> Tensor:
     Those of the pixels nearer to it than to the others, and within `reach`, in the coordinates of
     `image_position`.
     """
-    ramp = (torch.arange(pixels) + 0.5) * (2.0 / pixels) - 1.0
-    down, across = torch.meshgrid(ramp, ramp, indexing="ij")
     spots = image_position(places)
+    ramp = _ramp(pixels, spots.device)
+    down, across = torch.meshgrid(ramp, ramp, indexing="ij")
     gaps = (torch.stack([across, down], -1) - spots[:, None, None]).norm(dim=-1)
     own = (gaps == gaps.amin(0)) & (gaps <= reach)
     return own.flatten(1).repeat(1, 3)
@@ -169,11 +179,16 @@ def patches(places, reach: float = 0.3, pixels: int = PIXELS) -> Tensor:
 
 def colour_at(picture, place, reach: float = 0.12) -> Tensor:
     """The mean colour (3,) of a picture (3, s, s) within `reach` of (u, v) in it."""
-    picture, place = _check.real("picture", picture), _check.real("place", place)
-    side = picture.shape[-1]
-    ramp = (torch.arange(side) + 0.5) * (2.0 / side) - 1.0
+    picture = _check.real("picture", picture)
+    place = _check.real("place", place, like=picture)
+    ramp = _ramp(picture.shape[-1], picture.device)
     near = (ramp - place[0]) ** 2 + (ramp[:, None] - place[1]) ** 2 <= reach**2
     return picture[:, near].mean(1)
+
+
+def _ramp(cells: int, device: torch.device) -> Tensor:
+    """The centres of so many cells from -1 to 1, float32."""
+    return (torch.arange(cells, dtype=torch.float32, device=device) + 0.5) * (2.0 / cells) - 1.0
 
 
 def _peaks(maps: Tensor) -> Sightings:
@@ -182,7 +197,7 @@ def _peaks(maps: Tensor) -> Sightings:
     top = around.amax(1)
     picture, row, column = ((maps >= top) & (maps > SEEN)).nonzero().T
     weights = around[picture, :, row, column].clamp(min=0.0)
-    offset = torch.arange(3) - 1.0
+    offset = torch.arange(-1, 2, dtype=maps.dtype, device=maps.device)
     total = weights.sum(1)
     across = (weights.reshape(-1, 3, 3).sum(1) @ offset) / total
     down = (weights.reshape(-1, 3, 3).sum(2) @ offset) / total
