@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,3 +151,13 @@ def test_every_citation_is_used_and_known():
         for keys in re.findall(r"\{cite(?::[pt])?\}`([^`]+)`", path.read_text(encoding="utf-8")):
             cited |= {key.strip() for key in keys.split(",")}
     assert cited == entries
+
+
+def test_chapters_go_through_a_notebook_unchanged():
+    done = subprocess.run(
+        [sys.executable, "-m", "jupytext", "--test", "--to", "notebook", *map(str, PAGES)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -29,6 +29,7 @@ nb_ipywidgets_js = {}
 html_theme = "basic"
 """
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+WORDS = "---\nmystnb:\n  image:\n    alt: A line\n---\n"
 SLIDER = "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider())"
 
 
@@ -44,11 +45,12 @@ class Book:
         self.source.mkdir()
         (self.source / "conf.py").write_text(CONF, encoding="utf-8")
 
-    def build(self, page: str) -> tuple[int, str]:
+    def build(self, page: str, **environment: str) -> tuple[int, str]:
         (self.source / "index.md").write_text(FRONT_MATTER + page, encoding="utf-8")
         arguments = ["-W", "--keep-going", "-q", "-b", "html", self.source, self.out]
         done = subprocess.run(
             [sys.executable, "-m", "sphinx", *arguments],
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
             timeout=120,
@@ -118,8 +120,7 @@ def test_prune_keeps_the_newest(tmp_path: Path) -> None:
 
 
 def test_page_is_complete_without_a_network(book: Book) -> None:
-    options = "---\nmystnb:\n  image:\n    alt: A line\n---\n"
-    status, said = book.build("$x^2$\n\n" + cell(FIGURE + "\ndisplay(1)", options))
+    status, said = book.build("$x^2$\n\n" + cell(FIGURE + "\ndisplay(1)", WORDS))
     assert status == 0, said
     assert 'alt="A line"' in book.html
     assert "https://" not in book.html.replace("https://www.sphinx-doc.org", "")
@@ -127,6 +128,18 @@ def test_page_is_complete_without_a_network(book: Book) -> None:
     assert (mathjax / "tex-chtml.js").exists()
     assert list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))
     assert sum(f.stat().st_size for f in mathjax.rglob("*") if f.is_file()) < 12e6
+
+
+def test_a_build_needs_no_folder_of_the_user(book: Book) -> None:
+    """With a home that can't be written to, and nothing said elsewhere of where to write."""
+    nowhere = "/dev/null/nowhere"
+    names = ("HOME", "USERPROFILE", "MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR",
+             "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")  # fmt: skip
+    status, said = book.build(cell(FIGURE, WORDS), **dict.fromkeys(names, nowhere))
+    assert status == 0, said
+    assert "<img" in book.html
+    assert "stderr" not in book.html
+    assert "nowhere" not in book.html
 
 
 def test_new_key_executes_again(book: Book) -> None:

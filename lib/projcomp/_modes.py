@@ -16,6 +16,9 @@ import torch.autograd.forward_ad as forward_ad
 from torch import Tensor
 from torch._C import _functorch  # torch has no public name for these
 
+CPU32 = {"dtype": torch.float32, "device": "cpu"}
+"""For what is made of plain numbers, whatever torch's default dtype and device are."""
+
 
 def transformed() -> bool:
     """Whether a transformation of `torch.func` is at work."""

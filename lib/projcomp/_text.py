@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+
+from torch import Tensor
 
 _PLAIN = {
     "±": "+-", "σ": "sigma", "ᵥ": "_v", "Δ": "Delta", "π": "pi", "√": "sqrt", "·": ".", "×": "x",
@@ -20,3 +23,22 @@ def printable(text: str) -> str:
         plain = text.translate(str.maketrans(_PLAIN))
         return plain.encode("ascii", "replace").decode("ascii")
     return text
+
+
+class Brief:
+    """A dataclass whose repr is one line: of tensors it says the shape."""
+
+    def __repr__(self):
+        parts = ", ".join(
+            f"{field.name}={_brief(getattr(self, field.name))}"
+            for field in dataclasses.fields(self)
+        )
+        return f"{type(self).__name__}({parts})"
+
+
+def _brief(value) -> str:
+    if isinstance(value, Tensor):
+        return "x".join(map(str, value.shape)) or "()"
+    if isinstance(value, list | tuple) and len(value) > 3:
+        return f"{len(value)} items"
+    return repr(value)

@@ -173,7 +173,7 @@ def curve(
 
 def histogram(ax: Axes, values, colour: str, bins, label: str | None = None) -> None:
     """A normalised histogram of one-dimensional samples (m,), as steps over a light fill."""
-    values = torch.as_tensor(values).reshape(-1).numpy()
+    values = _check.real("values", values).reshape(-1).numpy()
     ax.hist(values, bins=bins, density=True, color=colour, alpha=0.25, zorder=1)
     ax.hist(
         values, bins=bins, density=True, color=colour, histtype="step", linewidth=1.4, label=label,

@@ -11,6 +11,8 @@ import hashlib
 import os
 import platform
 import shutil
+import subprocess
+import sys
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +43,7 @@ REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"
 
 def setup(app: Sphinx) -> dict[str, bool]:
     prepare_kernels()
+    own_folders(build_folder(app) / "home")
     app.connect("config-inited", key_execution_cache)
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", load_mathjax_locally)
@@ -66,6 +69,22 @@ def prepare_kernels() -> None:
     os.environ.update(TQDM_DISABLE="1", PYTHONHASHSEED="0")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.pop("MPLBACKEND", None)
+
+
+def own_folders(home: Path) -> None:
+    """Give kernels folders in the build's own, since what they say of a user's ends in the pages.
+
+    Matplotlib, IPython and Jupyter write to the user's folders, and complain where they can't.
+    """
+    for name in ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR",
+                 "JUPYTER_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # fmt: skip
+        folder = home / name.lower()
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(folder)
+    if not list((home / "mplconfigdir").glob("fontlist-*.json")):
+        # Which it looks for once, and says so where that takes long.
+        command = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
 
 
 # The execution cache

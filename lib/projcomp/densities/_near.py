@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from projcomp._modes import mapped, values
+from projcomp._text import Brief
 
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
 _SHARP = 1e-9
@@ -23,8 +24,8 @@ _NEGLIGIBLE = 45.0
 """Points this far below the nearest in their log share have none: exp(-45) = 3e-20."""
 
 
-@dataclass(frozen=True)
-class Near:
+@dataclass(frozen=True, repr=False)
+class Near(Brief):
     """The pairs to look at closely, points[rows] with x[columns]; and each x's anchor, (B, n)."""
 
     points: Tensor

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from projcomp._modes import keepable
+from projcomp._text import Brief
 
 _LEAST, _MOST_POINTS = 1 << 14, 1 << 14
 """Fewer entries than _LEAST are not worth it; more points than _MOST_POINTS are not looked at."""
@@ -21,8 +22,8 @@ _SLAB = 2000
 """What another slab costs, in entries of a matrix."""
 
 
-@dataclass(frozen=True)
-class Slab:
+@dataclass(frozen=True, repr=False)
+class Slab(Brief):
     """Points start:stop, less the reference, at `columns`: values (stop - start, C)."""
 
     start: int
@@ -31,8 +32,8 @@ class Slab:
     values: Tensor
 
 
-@dataclass(frozen=True)
-class Slabs:
+@dataclass(frozen=True, repr=False)
+class Slabs(Brief):
     """Points (N, n) as reference (n,) + slabs."""
 
     reference: Tensor

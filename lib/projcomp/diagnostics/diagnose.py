@@ -122,7 +122,7 @@ def _look_for(composition, levels, tolerance, generator, notes) -> Features | No
     bases = find_blocks(
         composition.background,
         composition.concepts,
-        sigmas=levels[::2],
+        sigmas=levels[::2] if len(levels) > 3 else levels,
         tolerance=tolerance,
         generator=generator,
     )
@@ -161,7 +161,7 @@ def _reference(density: Density, samples: int, levels, generator, notes) -> Tens
         return draw(density, 3 * samples, levels, generator)
     except ValueError as error:
         notes.append(f"No samples could be drawn: {error}.")
-        return torch.empty(0, density.dim, dtype=torch.float64)
+        return torch.empty(0, density.dim, dtype=torch.float64, device="cpu")
 
 
 def _background(

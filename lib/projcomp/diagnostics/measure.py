@@ -75,8 +75,8 @@ def refined(levels: Tensor) -> Tensor:
     grid = [levels[:1]]
     for high, low in itertools.pairwise(levels):
         steps = math.ceil(math.log(high / low) / math.log(_RATIO))
-        inner = torch.logspace(0, 1, steps + 1, base=float(low / high), dtype=levels.dtype)[1:-1]
-        grid += [high * inner, low[None]]
+        ramp = torch.arange(1, steps, dtype=levels.dtype, device=levels.device) / steps
+        grid += [high * (low / high) ** ramp, low[None]]
     return torch.cat([*grid, levels.new_zeros(1)])
 
 

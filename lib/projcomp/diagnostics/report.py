@@ -86,7 +86,8 @@ class Report:
         lines = [self._what(), "", f"Verdict: {self.verdict.title}."]
         lines += [f"  - {reason}" for reason in self.verdict.reasons]
         for title, header, rows in self.tables():
-            lines += ["", title, *_aligned([header, *rows])]
+            shown = [[printable(text) for text in row] for row in [header, *rows]]
+            lines += ["", title, *_aligned(shown)]
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
         return printable("\n".join(lines))

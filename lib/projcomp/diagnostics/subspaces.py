@@ -11,6 +11,7 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp._modes import plainly
+from projcomp._text import Brief
 from projcomp.composition import compose
 from projcomp.densities import Density, Diffeomorphism, Identity, LinearMap
 from projcomp.densities.blocks import partition
@@ -80,8 +81,8 @@ def _span(rows: list[Tensor], tolerance: float, dim: int) -> Tensor:
     return directions[: int((values > tolerance * values[0]).sum())].T.contiguous()
 
 
-@dataclass(frozen=True)
-class Features:
+@dataclass(frozen=True, repr=False)
+class Features(Brief):
     """A feature space and its blocks: M_b (perhaps empty) and one for each concept.
 
     transform: from pixels to features, A of Theorem 6.1. found: read off the deltas, not given.

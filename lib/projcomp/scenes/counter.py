@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from projcomp import _check
 from projcomp._modes import plainly
+from projcomp._text import Brief
 from projcomp.networks.layers import convolution, source_of_weights
 from projcomp.networks.store import load_network
 from projcomp.scenes.rendering import image_position
@@ -129,8 +130,8 @@ def shipped_counter() -> Counter:
     return load_network(Counter(), WEIGHTS).eval().requires_grad_(False)
 
 
-@dataclass(frozen=True)
-class Labelled:
+@dataclass(frozen=True, repr=False)
+class Labelled(Brief):
     """Generated pictures with labels by eye.
 
     pictures: (64, 3, 32, 32). row, asked: (64,) lists: which networks drew it, and how many objects

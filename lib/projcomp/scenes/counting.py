@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._text import Brief
 
 
-@dataclass(frozen=True)
-class Sighting:
+@dataclass(frozen=True, repr=False)
+class Sighting(Brief):
     """What was found at each of L places of each of N pictures.
 
     opacity: (N, L), 1 for a solid object, 0 for bare floor, in between for a ghost, negative for
@@ -63,7 +64,7 @@ def opacities(pictures, references: list[Tensor], empty) -> Sighting:
         products = here @ shapes.T
         gain = products.square() / energy
         best = gain.argmax(1)
-        rows = torch.arange(len(pictures))
+        rows = torch.arange(len(pictures), device="cpu")
         coefficient = products[rows, best] / energy[best]
         left = 1.0 - gain[rows, best] / here.square().sum(1).clamp(min=1e-12)
         found.append((coefficient, best, left))

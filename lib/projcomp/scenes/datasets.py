@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import CPU32
+from projcomp._text import Brief
 from projcomp.scenes.layouts import free_clutter, scattered
 from projcomp.scenes.objects import COLOURS, Objects, random_objects
 from projcomp.scenes.rendering import Camera, image_position, render
@@ -16,8 +18,8 @@ REACH = 1.55
 """Free places lie in [-REACH, REACH]^2: the lattice of 3 x 3 places and a little more."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Pictures:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Pictures(Brief):
     """N rendered scenes.
 
     values: (N, 3 pixels^2) uint8, pictures flattened, 255 for 1. place: (N, 2) where in the picture
@@ -51,9 +53,9 @@ def one_to_many(
 def one_coloured(n: int, pixels: int = 32, generator: torch.Generator | None = None) -> Pictures:
     """n scenes with one object anywhere, and its colour, an index into COLOURS."""
     where = scattered(_check.count("n", n), 1, reach=REACH, generator=generator)
-    colour = torch.randint(len(COLOURS), (n,), generator=generator)
-    shade = 0.94 + 0.12 * torch.rand(n, 1, 3, generator=generator)
-    palette = torch.tensor(list(COLOURS.values()))
+    colour = torch.randint(len(COLOURS), (n,), generator=generator, device="cpu")
+    shade = 0.94 + 0.12 * torch.rand(n, 1, 3, generator=generator, **CPU32)
+    palette = torch.tensor(list(COLOURS.values()), **CPU32)
     values = (palette[colour][:, None] * shade).clamp(0, 1)
     objects = random_objects(where, generator=generator, colour=values)
     return dataclasses.replace(_pictures(objects, pixels), colour=colour)
@@ -61,8 +63,8 @@ def one_coloured(n: int, pixels: int = 32, generator: torch.Generator | None = N
 
 def empty_picture(pixels: int = 32, camera: Camera | None = None) -> Tensor:
     """The bare floor: (3, pixels, pixels), float32."""
-    nothing = torch.zeros(1, 1, dtype=torch.bool)
-    return render(random_objects(torch.zeros(1, 1, 2), nothing), pixels, camera)[0]
+    nothing = torch.zeros(1, 1, dtype=torch.bool, device="cpu")
+    return render(random_objects(torch.zeros(1, 1, 2, **CPU32), nothing), pixels, camera)[0]
 
 
 def _pictures(objects: Objects, pixels: int) -> Pictures:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import CPU32
 from projcomp.scenes.objects import FLOOR, SIZE, Objects, random_objects
 
 _TRIES, _ROUNDS = 200, 10
@@ -24,8 +25,8 @@ def lattice(columns: int = 3, rows: int = 3, spacing: float = 1.35) -> Tensor:
             f"spacing must be > 0 and keep {columns} x {rows} places within {FLOOR:g} of the "
             f"centre, got {spacing:g}"
         )
-    across = spacing * (torch.arange(columns) - 0.5 * (columns - 1))
-    along = spacing * (torch.arange(rows) - 0.5 * (rows - 1))
+    across = spacing * (torch.arange(columns, **CPU32) - 0.5 * (columns - 1))
+    along = spacing * (torch.arange(rows, **CPU32) - 0.5 * (rows - 1))
     return torch.stack(torch.meshgrid(across, along, indexing="xy"), -1).reshape(-1, 2)
 
 
@@ -41,12 +42,13 @@ def scattered(
     Places are drawn one after another, and drawn again while too close to an earlier one. A layout
     that leaves no room is begun again. Raises ValueError where they do not fit.
     """
+    _check.source("generator", generator)
     n, count = _check.count("n", n), _check.count("count", count)
     distance, reach = _check.number("distance", distance), _check.number("reach", reach)
     if not 0 < reach <= FLOOR:
         raise ValueError(f"reach must lie in (0, {FLOOR:g}], got {reach:g}")
-    places = torch.empty(n, count, 2)
-    todo = torch.arange(n)
+    places = torch.empty(n, count, 2, **CPU32)
+    todo = torch.arange(n, device="cpu")
     for _ in range(_ROUNDS):
         drawn, fits = _scatter(len(todo), count, distance, reach, generator)
         places[todo[fits]] = drawn[fits]
@@ -61,12 +63,12 @@ def scattered(
 
 def _scatter(n: int, count: int, distance: float, reach: float, generator):
     """One attempt at n layouts: places (n, count, 2), and (n,) where they keep their distance."""
-    places = torch.empty(n, 0, 2)
-    fits = torch.ones(n, dtype=torch.bool)
+    places = torch.empty(n, 0, 2, **CPU32)
+    fits = torch.ones(n, dtype=torch.bool, device="cpu")
     for _ in range(count):
-        new, open_ = torch.empty(n, 2), fits.clone()
+        new, open_ = torch.empty(n, 2, **CPU32), fits.clone()
         for _ in range(_TRIES):
-            tried = reach * (2 * torch.rand(n, 2, generator=generator) - 1)
+            tried = reach * (2 * torch.rand(n, 2, generator=generator, **CPU32) - 1)
             new = torch.where(open_[:, None], tried, new)
             open_ = fits & ((places - new[:, None]).norm(dim=-1) < distance).any(1)
             if not bool(open_.any()):
@@ -91,12 +93,13 @@ def cluttered(
     objects uniform in 1..most, at random places (a cap). named: this place holds one always.
     Give exactly one of `rate` and `most`.
     """
+    _check.source("generator", generator)
     n, places = _check.count("n", n), _check.count("places", places)
     if (rate is None) == (most is None):
         raise ValueError(f"give exactly one of rate and most, got rate={rate} and most={most}")
     if named is not None and not 0 <= _check.count("named", named, 0) < places:
         raise ValueError(f"named must be below {places}, got {named}")
-    draws = torch.rand(n, places, generator=generator)
+    draws = torch.rand(n, places, generator=generator, **CPU32)
     if rate is not None:
         rate = _check.number("rate", rate)
         if not 0 <= rate <= 1:
@@ -110,7 +113,7 @@ def cluttered(
         raise ValueError(f"most must be at most {places}, got {most}")
     if named is not None:
         draws[:, named] = -1.0  # first in the order
-    counts = torch.randint(1, most + 1, (n, 1), generator=generator)
+    counts = torch.randint(1, most + 1, (n, 1), generator=generator, device="cpu")
     return draws.argsort(1).argsort(1) < counts
 
 
@@ -139,14 +142,15 @@ def free_clutter(
 
     Raises ValueError as these two, and for a rate outside of [0, 1].
     """
+    _check.source("generator", generator)
     n, places = _check.count("n", n), _check.count("places", places)
     if rate is None:
-        counts = torch.randint(1, places + 1, (n,), generator=generator)
+        counts = torch.randint(1, places + 1, (n,), generator=generator, device="cpu")
     else:
         counts = cluttered(n, places, 0, rate=rate, generator=generator).sum(1)
     where = scattered(n, places, distance, reach, generator)
     # The first ones drawn, so that nobody makes room for an object that is not there.
-    there = torch.arange(places) < counts[:, None]
+    there = torch.arange(places, device="cpu") < counts[:, None]
     objects = random_objects(
         where,
         there,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import CPU32
+from projcomp._text import Brief
 
 SHAPES = ("sphere", "cube", "cylinder")
 MATERIALS = ("rubber", "metal")
@@ -29,8 +32,8 @@ SIZE = 0.38
 """Half the width of an object of usual size, and about the height of its middle."""
 
 
-@dataclass(frozen=True)
-class Objects:
+@dataclass(frozen=True, repr=False)
+class Objects(Brief):
     """N scenes of up to K objects each.
 
     place: (N, K, 2) on the floor. size: (N, K) half-widths. turn: (N, K) angles about the vertical,
@@ -141,24 +144,26 @@ def random_objects(
 
     Raises ValueError as `Objects`, for objects closer than `distance`, or for unknown colours.
     """
+    _check.source("generator", generator)
     place = _check.real("place", place).to(torch.float32)
     if place.ndim != 3 or place.shape[-1] != 2:
         raise ValueError(f"place must have shape (N, K, 2), got {tuple(place.shape)}")
     batch = place.shape[:2]
 
     def uniform(*shape):
-        return torch.rand(*batch, *shape, generator=generator)
+        return torch.rand(*batch, *shape, generator=generator, **CPU32)
 
     def index(count):
-        return torch.randint(count, batch, generator=generator)
+        return torch.randint(count, batch, generator=generator, device="cpu")
 
     def coloured():
         if isinstance(palette, Tensor):
             return palette.expand(*batch, 3)
-        values = torch.tensor([COLOURS[name] for name in palette])
+        values = torch.tensor([COLOURS[name] for name in palette], **CPU32)
         return (values[index(len(values))] * (0.94 + 0.12 * uniform(3))).clamp(0, 1)
 
     palette = _palette(colour, batch)
+    present = torch.as_tensor(np.ones(batch, bool) if there is None else there, device="cpu")
     objects = Objects(
         place + place_jitter * (2 * uniform(2) - 1),
         size + size_jitter * (2 * uniform() - 1),
@@ -166,7 +171,7 @@ def random_objects(
         index(len(SHAPES)),
         index(len(MATERIALS)),
         coloured(),
-        torch.ones(batch, dtype=torch.bool) if there is None else torch.as_tensor(there),
+        present,
     )
     return objects if distance is None else objects.apart(distance)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import CPU32
 from projcomp.scenes.objects import SIZE, Objects
 
 _LIGHT = (-2.6, -2.2, 6.0)
@@ -47,7 +48,7 @@ def _view(camera: Camera, pixels: int) -> tuple[_Rays, Tensor, Tensor]:
     """Rays of all subpixels, where they meet the floor, and the empty floor's brightness."""
     eye, forward, right, up = _frame(camera)
     fine = pixels * camera.samples
-    ramp = (2 * (torch.arange(fine) + 0.5) / fine - 1) * camera.field / eye.norm()
+    ramp = (2 * (torch.arange(fine, **CPU32) + 0.5) / fine - 1) * camera.field / eye.norm()
     down, across = torch.meshgrid(-ramp, ramp, indexing="ij")
     direction = forward + across[..., None] * right + down[..., None] * up
     direction = (direction / direction.norm(dim=-1, keepdim=True)).reshape(-1, 3)
@@ -67,7 +68,7 @@ def render(objects: Objects, pixels: int = 32, camera: Camera | None = None) -> 
         _render(_slice(objects, start, start + _CHUNK), pixels, camera)
         for start in range(0, len(objects), _CHUNK)
     ]
-    return torch.cat(parts) if parts else torch.empty(0, 3, pixels, pixels)
+    return torch.cat(parts) if parts else torch.empty(0, 3, pixels, pixels, **CPU32)
 
 
 def image_position(place, height: float = SIZE, camera: Camera | None = None) -> Tensor:
@@ -97,7 +98,7 @@ def _slice(objects: Objects, start: int, stop: int) -> Objects:
 def _render(objects: Objects, pixels: int, camera: Camera) -> Tensor:
     rays, floor, empty = _view(camera, pixels)
     n, k = objects.there.shape
-    image = empty.expand(n, 3, -1) * torch.tensor([1.0, 0.985, 0.96])[:, None]
+    image = empty.expand(n, 3, -1) * torch.tensor([1.0, 0.985, 0.96], **CPU32)[:, None]
     if not k:
         return _pooled(image, pixels, camera)
     image = image.contiguous()
@@ -107,7 +108,7 @@ def _render(objects: Objects, pixels: int, camera: Camera) -> Tensor:
         _blend(image, window[:, index], 0.0, _SHADE * shadow[:, index, None])
     # Far objects first: the eye stands at negative y, above.
     order = objects.place[..., 1].argsort(1, descending=True)
-    rows = torch.arange(n)
+    rows = torch.arange(n, device="cpu")
     for rank in range(k):
         chosen = rows, order[:, rank]
         _blend(image, window[chosen], colour[chosen], cover[chosen][:, None])
@@ -123,11 +124,11 @@ def _blend(image: Tensor, window: Tensor, colour, alpha: Tensor) -> None:
 def _windows(objects: Objects, pixels: int, camera: Camera) -> Tensor:
     """Indices (n, k, W) of a box of subpixels around each object and its shadow."""
     place, size = objects.place, objects.size
-    corners = torch.tensor([[-1.3, -1.3], [-1.3, 1.3], [1.3, -1.3], [1.3, 1.3]])
+    corners = torch.tensor([[-1.3, -1.3], [-1.3, 1.3], [1.3, -1.3], [1.3, 1.3]], **CPU32)
     ground = place[:, :, None] + size[..., None, None] * corners
     height = 2.0 * size[..., None, None]
     top = torch.cat([ground, height.expand(*ground.shape[:3], 1)], -1)
-    light = torch.tensor(_LIGHT)
+    light = torch.tensor(_LIGHT, **CPU32)
     cast = (top[..., :2] - light[:2]) * light[2] / (light[2] - top[..., 2:])
     flat = torch.nn.functional.pad
     points = torch.cat([flat(ground, (0, 1)), top, flat(light[:2] + 1.04 * cast, (0, 1))], 2)
@@ -136,10 +137,10 @@ def _windows(objects: Objects, pixels: int, camera: Camera) -> Tensor:
     last = torch.stack([row.amax(-1), column.amax(-1)], -1).ceil().long() + 1
     fine = pixels * camera.samples
     tall, wide = ((last - first).amax((0, 1)) + 1).clamp(max=fine).tolist()
-    limit = fine - torch.tensor([tall, wide])
+    limit = fine - torch.tensor([tall, wide], device="cpu")
     first = torch.minimum(first.clamp(min=0), limit)
-    rows = first[..., 0, None] + torch.arange(tall)
-    columns = first[..., 1, None] + torch.arange(wide)
+    rows = first[..., 0, None] + torch.arange(tall, device="cpu")
+    columns = first[..., 1, None] + torch.arange(wide, device="cpu")
     return (rows[..., None] * fine + columns[:, :, None]).flatten(2)
 
 
@@ -154,9 +155,9 @@ def _project(points: Tensor, fine: int, camera: Camera) -> tuple[Tensor, Tensor]
 
 
 def _frame(camera: Camera) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    eye = torch.tensor([0.0, -camera.distance, camera.height])
+    eye = torch.tensor([0.0, -camera.distance, camera.height], **CPU32)
     forward = -eye / eye.norm()
-    right = torch.tensor([1.0, 0.0, 0.0])
+    right = torch.tensor([1.0, 0.0, 0.0], **CPU32)
     return eye, forward, right, torch.linalg.cross(right, forward)
 
 
@@ -169,9 +170,9 @@ def _pooled(image: Tensor, pixels: int, camera: Camera) -> Tensor:
 def _cast(objects: Objects, rays: _Rays, floor: Tensor, window: Tensor):
     """Colour (n, k, 3, W), coverage (n, k, W) and floor shadow (n, k, W) of every object alone."""
     n, k, points = window.shape
-    colour = torch.zeros(n * k, 3, points)
-    cover, shadow = torch.zeros(n * k, points), torch.zeros(n * k, points)
-    light = torch.tensor(_LIGHT)
+    colour = torch.zeros(n * k, 3, points, **CPU32)
+    cover, shadow = torch.zeros(n * k, points, **CPU32), torch.zeros(n * k, points, **CPU32)
+    light = torch.tensor(_LIGHT, **CPU32)
     flat = {name: getattr(objects, name).flatten(0, 1) for name in objects.__dataclass_fields__}
     window = window.flatten(0, 1)
     for index, meet in enumerate((_sphere, _cube, _cylinder)):
@@ -186,7 +187,7 @@ def _cast(objects: Objects, rays: _Rays, floor: Tensor, window: Tensor):
         metal = flat["material"][chosen].float()[:, None]
         colour[chosen] = _shade(point, normal, way, flat["colour"][chosen], metal, light)
         for across, along in _LIGHT_SAMPLES:
-            lamp = light + _LIGHT_SPREAD * torch.tensor([across, along, 0.0])
+            lamp = light + _LIGHT_SPREAD * torch.tensor([across, along, 0.0], **CPU32)
             to_lamp = lamp - ground
             to_lamp = to_lamp / to_lamp.norm(dim=-1, keepdim=True)
             blocked = meet(body, ground, to_lamp, depth_only=True) < _FAR
@@ -249,7 +250,7 @@ def _turned(body: _Body, origin, direction) -> tuple[Tensor, Tensor]:
 def _cube(body: _Body, origin, direction, depth_only: bool = False):
     half = 0.86 * body.size[:, None, None]
     start, way = _turned(body, origin, direction)
-    start = start - torch.tensor([0.0, 0.0, 1.0]) * half
+    start = start - torch.tensor([0.0, 0.0, 1.0], **CPU32) * half
     way = torch.where(way.abs() < 1e-9, 1e-9, way)
     middle, reach = -start / way, half / way.abs()
     near, far = (middle - reach).amax(-1), (middle + reach).amin(-1)
@@ -282,5 +283,5 @@ def _cylinder(body: _Body, origin, direction, depth_only: bool = False):
         return depth
     outward = torch.stack([x + wall * dx, y + wall * dy, torch.zeros_like(wall)], -1)
     outward = outward / radius[..., None]
-    top = torch.tensor([0.0, 0.0, 1.0]).expand_as(outward)
+    top = torch.tensor([0.0, 0.0, 1.0], **CPU32).expand_as(outward)
     return depth, torch.where((lid_depth < side_depth)[..., None], top, outward)

@@ -156,8 +156,9 @@ class Lattice(Figure):
         if setting == "C":
             chances = torch.stack(self._chances())
             return self._cluttered(torch.logsumexp(chances, 0) - math.log(len(PLACES)))
-        weights = [torch.full((len(bank),), 1 / len(bank)) for bank in self.banks]
-        return Empirical(torch.cat(self.banks), torch.cat(weights).double() / len(PLACES))
+        sizes = torch.tensor([len(bank) for bank in self.banks], device="cpu")
+        weights = 1.0 / (len(PLACES) * sizes.repeat_interleave(sizes).double())
+        return Empirical(torch.cat(self.banks), weights)
 
     def composition(self, setting: str) -> Density:
         """What the figure shows now in a setting: the chosen concepts over its background.
@@ -240,7 +241,7 @@ def _rounded(name: str, pictures: Tensor) -> Tensor:
 
 def _touched(index: int, bank: Tensor, empty: Tensor, block: list[int]) -> Tensor:
     """Coordinates of a block that the bank's pictures change enough to be counted."""
-    block = torch.tensor(block, dtype=torch.long)
+    block = torch.tensor(block, dtype=torch.long, device="cpu")
     touched = block[(bank - empty).abs().amax(0)[block] > SEEN]
     if not len(touched):
         raise ValueError(f"banks[{index}] must change pixels that the other banks change less")

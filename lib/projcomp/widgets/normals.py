@@ -20,7 +20,7 @@ def normals(seed: int, count: int) -> Tensor:
         if 0 < s < 1:
             factor = math.sqrt(-2 * math.log(s) / s)
             found += [u * factor, v * factor]
-    return torch.tensor(found[:count], dtype=torch.float64)
+    return torch.tensor(found[:count], dtype=torch.float64, device="cpu")
 
 
 def _uniforms(seed: int):

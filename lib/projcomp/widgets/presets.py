@@ -148,7 +148,7 @@ def skewed_shear() -> Preset:
 
 def rotation() -> Preset:
     background, concepts, _ = sheared(90, 2, 0.3)
-    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64, device="cpu")
     return Preset(
         "rotation: exact",
         "The same, in axes that are turned but still at right angles: truth and composition agree "

@@ -205,12 +205,13 @@ def _boxes(warp: str, specs: Sequence[Spec], given: list[float] | None, opening:
         box = given if given and opening != "polar" else fitted_box(specs)
     grid = Grid(box[:2], box[2:], 60)
     features = [_feature(spec, warp) for spec in specs]
-    seen = torch.zeros(grid.points.shape[:-1], dtype=torch.bool)
+    seen = torch.zeros(grid.points.shape[:-1], dtype=torch.bool, device="cpu")
     for density in [*features, _composed("composition", features)]:
         logs = density.log_prob(grid.points)
         seen |= logs > logs.max() - DEPTH
     low, high, _ = WARPS[warp]
-    amounts = torch.linspace(low, high, 7 if high > low else 1).tolist()
+    steps = 6 if high > low else 0
+    amounts = [low + (high - low) * step / max(steps, 1) for step in range(steps + 1)]
     points = torch.cat([warp_of(warp, a).forward(grid.points[seen]) for a in amounts])
     return [box, _square_around(points)]
 
