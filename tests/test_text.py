@@ -41,6 +41,19 @@ def test_a_report_and_its_parts_on_a_console(encoding, monkeypatch):
     assert ("+-" if encoding == "ascii" else "±") in text
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_figures_say_what_they_show_on_a_console(encoding, monkeypatch):
+    out = console(encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    figures = [pc.Explorer.from_preset("shear"), pc.Square.from_preset("shear")]
+    for figure in figures:
+        print(figure)
+    out.flush()
+    lines = out.buffer.getvalue().decode(encoding).splitlines()
+    assert len(lines) == len(figures)
+    assert all(line.startswith(("Explorer: ", "Square: ")) for line in lines)
+
+
 def test_text_is_left_alone_where_it_can_be_shown(monkeypatch):
     for encoding, shown in (("utf-8", "σ ± 1"), ("ascii", "sigma +- 1"), ("latin-1", "sigma +- 1")):
         monkeypatch.setattr(sys, "stdout", console(encoding))

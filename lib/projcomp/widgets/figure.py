@@ -7,6 +7,7 @@ import json
 import anywidget
 import traitlets
 
+from projcomp._text import printable
 from projcomp.widgets import bundle
 
 
@@ -31,6 +32,9 @@ class Figure(anywidget.AnyWidget):
     def state(self) -> dict:
         """Everything that the figure is made of, as plain values."""
         return {key: getattr(self, key) for key in self.STATE}
+
+    def __repr__(self):
+        return printable(f"{type(self).__name__}: {self.summary}")
 
     def still(self) -> str:
         """The still picture: a PNG, base64-encoded."""
