@@ -20,6 +20,8 @@ from projcomp._text import Brief
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
 _SHARP = 1e-9
 """Largest error of a log share that is left alone."""
+_SINGLE = 1e-8
+"""Largest error of a log density that is left alone where one point has all the share."""
 _NEGLIGIBLE = 45.0
 """Points this far below the nearest in their log share have none: exp(-45) = 3e-20."""
 
@@ -54,29 +56,33 @@ class Near(Brief):
         return total.T
 
 
-def near(points, half_norms, offset, products, precision, log_weights) -> Near | None:
+def near(points, half_norms, squares, products, precision, log_weights) -> Near | None:
     """What must be looked at closely; None where the expanded squares are good enough.
 
-    half_norms: (N,) |q|^2 / 2 about the centre. offset: (n, B) of x from it. products: (N, B)
-    q . offset - |q|^2 / 2. precision: 1 / sigma^2, () or (B,).
+    half_norms: (N,) |q|^2 / 2 about the centre. squares: (B,) |offset|^2 of x from it. products:
+    (N, B) q . offset - |q|^2 / 2. precision: 1 / sigma^2, () or (B,).
     """
-    lengths = (2.0 * half_norms).sqrt()
-    away = torch.linalg.vector_norm(values(offset), dim=-2)
-    precise = values(precision)
-    reach = float(lengths.max())
-    if not bool((_ROUNDING * reach * (reach + away) * precise > _SHARP).any()):
+    precise, away = values(precision), values(squares).sqrt()
+    reach = float(half_norms.max()) ** 0.5 * 2**0.5
+    worst = _ROUNDING * reach * (reach + away) * precise
+    if not bool((worst > _SHARP).any()):
         return None
     logs = products.detach() * precision.detach() + log_weights[:, None]
     best = logs.argmax(0)
-    if mapped(offset, precision):  # nothing can be decided by values: every pair
+    if mapped(squares, precision):  # nothing can be decided by values: every pair
         mask = torch.ones(logs.shape, dtype=torch.bool, device=logs.device)
     else:
-        logs = values(logs)
-        bound = _ROUNDING * lengths[:, None] * (lengths[:, None] + away) * precise
-        lower = (logs - bound).nan_to_num(-math.inf, -math.inf, -math.inf).amax(0)
-        mask = (logs + bound > lower - _NEGLIGIBLE) & (logs > -math.inf)
-        if not bool((mask & (bound > _SHARP)).any()):
-            return None
+        mask = _candidates(values(logs), half_norms, away, precise)
+        if bool((worst < _SINGLE).all()) and mask.shape[1] == int(mask.sum()):
+            return None  # one point each: its share is one, whatever the rounding
     rows, columns = mask.nonzero().T
     points = points.to(mask.device)
     return Near(points, rows, columns, points[best], best)
+
+
+def _candidates(logs: Tensor, half_norms: Tensor, away: Tensor, precise: Tensor) -> Tensor:
+    """Which points can have a share in each x, given how wrong the logs may be: (N, B) bool."""
+    lengths = (2.0 * half_norms).sqrt()[:, None]
+    bound = _ROUNDING * lengths * (lengths + away) * precise
+    lower = (logs - bound).nan_to_num(-math.inf, -math.inf, -math.inf).amax(0)
+    return (logs + bound > lower - _NEGLIGIBLE) & (logs > -math.inf)

@@ -139,12 +139,13 @@ class Empirical(Density):
             share = centred.products(offset, half_norms)
         else:
             share = torch.addmm(half_norms[:, None], centred, offset, beta=-1.0)
-        close = near(self.points, half_norms, offset, share, precision, log_weights)
+        squares = (offset * offset).sum(0)
+        close = near(self.points, half_norms, squares, share, precision, log_weights)
         if close is None:
             nearest = share.detach().amax(0)
         else:
             nearest = share.gather(0, close.best[None])[0]
-            offset = x - close.anchor.T
+            squares = (x - close.anchor.T).square().sum(0)
         share = torch.sub(share, nearest, out=here(share))
         share = torch.mul(share, precision, out=here(share))
         share = torch.add(share, log_weights[:, None], out=here(share))
@@ -159,7 +160,7 @@ class Empirical(Density):
         log_prob = (
             total.log()
             + top
-            + precision * (nearest - 0.5 * (offset * offset).sum(0))
+            + precision * (nearest - 0.5 * squares)
             - 0.5 * self.dim * (math.log(2 * math.pi) + 2 * sigma.log())
         )
         return log_prob, share, close
