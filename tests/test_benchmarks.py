@@ -1,6 +1,10 @@
+import importlib
+import math
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -43,3 +47,49 @@ def test_the_scenes_benchmark_refuses_nonsense():
     done = run("--threads", "0", name="scenes.py")
     assert done.returncode == 2
     assert "--threads and --repeats must be at least 1" in done.stderr
+
+
+def test_the_calibration_benchmark_runs():
+    done = run("--seeds", "4", "--only", "mean", name="calibration.py")
+    assert done.returncode == 0, done.stderr
+    for words in ("4 seeds", "mean_interval, 8 values", "mean_and_error", "Wilson interval"):
+        assert words in done.stdout
+    assert "compare" not in done.stdout
+
+
+@pytest.mark.parametrize("options", [("--seeds", "0"), ("--only", "nothing")])
+def test_the_calibration_benchmark_refuses_nonsense(options):
+    done = run(*options, name="calibration.py")
+    assert done.returncode == 2
+    assert "--seeds must be at least 1, and --only must be in the name of a row" in done.stderr
+
+
+def test_intervals_cover_as_often_as_they_say(monkeypatch):
+    """Within 4.5 standard errors of 400 seeds of what is exact for each.
+
+    The t interval of normal values covers with probability 0.95; Wilson's of 100 tosses with the
+    sum of the binomial probabilities of the counts at which it does.
+    """
+    monkeypatch.syspath_prepend(FOLDER)
+    calibration = importlib.import_module("calibration")
+    n, p = calibration.TRIALS, calibration.CHANCE
+    covering = (k for k in range(n + 1) if abs(k / n - p) <= 1.96 * math.sqrt(p * (1 - p) / n))
+    wilson = sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in covering)
+    rows = dict(calibration.ROWS)
+    for name, wanted in (("mean_interval, 8 values", 0.95), ("proportion, 100 trials", wilson)):
+        share, _, _ = calibration.coverage(rows[name], 400)
+        assert abs(share - wanted) < 4.5 * math.sqrt(wanted * (1 - wanted) / 400)
+    # A row is any function of a seed.
+    assert calibration.coverage(lambda seed: seed % 4 > 0, 40)[0] == 0.75
+
+
+def test_comparisons_cover(monkeypatch):
+    """Skewed distances cover less than 95%, though more than the 88% of a normal interval.
+
+    Over 100 seeds, so the threshold is 4.5 standard errors below 92%.
+    """
+    monkeypatch.syspath_prepend(FOLDER)
+    calibration = importlib.import_module("calibration")
+    monkeypatch.setattr(calibration, "TRUTH_PAIRS", 1000)
+    share, _, _ = calibration.coverage(dict(calibration.ROWS)["compare, energy_distance"], 100)
+    assert share > 0.92 - 4.5 * math.sqrt(0.92 * 0.08 / 100)

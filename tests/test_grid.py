@@ -80,6 +80,89 @@ def test_counts_may_be_numpy_integers():
     assert pc.Grid([0.0], [1.0], np.array([5])).cells == (5,)
 
 
+def test_samples_far_outside_and_at_the_edges():
+    """A cell holds its lower edge; what no long integer holds is outside as well."""
+    grid = pc.Grid([0.0], [0.3], 3)
+    below, above = math.nextafter(0.0, -1), math.nextafter(0.3, 0)
+    counts, missed = grid.histogram([[0.0], [below], [above], [0.3], [1e100], [-1e100], [9e18]])
+    assert (counts.tolist(), missed) == ([1, 0, 1], 5)
+    for cells in (2, 3, 7, 10, 49, 1000):
+        for low, high in ((0.0, 0.3), (-1.0, 1e-3), (1e9, 1e9 + 1e-3), (-1e-9, 1e-9)):
+            last = math.nextafter(high, low)
+            counts, missed = pc.Grid([low], [high], cells).histogram([[low], [last], [high]])
+            assert (int(counts[0]), int(counts[-1]), missed) == (1, 1, 1)
+
+
+def test_samples_in_every_shape_and_dtype(generator):
+    grid = pc.Grid.square(2.0, 8)
+    x = normal(generator, 60, 2)
+    counts, missed = grid.histogram(x)
+    for same in (x.reshape(3, 20, 2), x.numpy(), x.tolist(), x.clone().requires_grad_(True)):
+        again, outside = grid.histogram(same)
+        assert torch.equal(again, counts)
+        assert outside == missed
+    halves = x.half()
+    assert torch.equal(grid.histogram(halves)[0], grid.histogram(halves.double())[0])
+    assert grid.histogram(x[:0])[1] == 0
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-9, 1.0, 1e9, 1e40])
+@pytest.mark.parametrize("shift", [0.0, 1.0, 1e6])
+def test_a_density_has_integral_one_in_every_unit_of_length(scale, shift):
+    p = pc.gaussian([shift * scale], scale**2)
+    grid = pc.Grid([(shift - 12) * scale], [(shift + 12) * scale], 400)
+    assert (grid.axes[0].diff() > 0).all()
+    assert abs(float(grid.log_integral(p.log_prob(grid.points)))) < 1e-9
+    assert grid.volume == pytest.approx(scale * 24 / 400, rel=1e-9)
+
+
+def test_cells_as_narrow_as_float64_can_tell_apart():
+    """Four units in the last place of the edges; below that they are refused."""
+    high = 1.0 + 40 * 4 * 2.0**-52
+    assert (pc.Grid([1.0], [high], 40).axes[0].diff() > 0).all()
+    with pytest.raises(ValueError, match=r"cells must be wide enough to tell apart.*got 41 in"):
+        pc.Grid([1.0], [high], 41)
+
+
+@pytest.mark.parametrize("default", ["dtype", "device"])
+def test_the_defaults_of_torch_make_no_difference(default):
+    def everything():
+        grid = pc.Grid([0, -1], [1.0, 5.0], np.array([3, 4]))
+        masses = grid.masses(pc.gaussian([0.0, 1.0], 1.0))
+        return grid.points, masses, *grid.histogram([[0.5, 0.1], [9.0, 9.0]]), grid.volume
+
+    wanted, dtype = everything(), torch.get_default_dtype()
+    try:
+        if default == "dtype":
+            torch.set_default_dtype(torch.float16)
+        else:
+            torch.set_default_device("meta")
+        found = everything()
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(None)
+    for one, other in zip(found, wanted, strict=True):
+        close(one, other, 0.0, 0.0)
+
+
+class Constant(pc.Flat):
+    """A density that is exp(value) everywhere."""
+
+    value = -math.inf
+
+    def _log_prob(self, x, sigma):
+        return torch.full_like(x[0], self.value)
+
+
+def test_a_density_without_mass_on_the_grid():
+    density, grid = Constant(2), pc.Grid.square(1.0, 5)
+    for density.value in (-math.inf, math.inf):
+        with pytest.raises(ValueError, match=r"density must be positive and finite on the grid"):
+            grid.masses(density)
+    density.value = -1e300
+    close(grid.masses(density), torch.full((5, 5), 1 / 25, dtype=torch.float64))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -91,6 +174,18 @@ def test_counts_may_be_numpy_integers():
         (([0.0], [1.0], 1), r"cells must be >= 2, got 1"),
         (([0.0], [1.0], 2.5), r"cells must be an integer >= 2, got 2.5"),
         (([0.0], [1.0], [2, 3]), r"cells must be one count or 1 counts, got \[2, 3\]"),
+        (([0.0], [1.0], math.inf), r"cells must be an integer >= 2, got inf"),
+        (([0.0], [1.0], [math.nan]), r"cells must be an integer >= 2, got nan"),
+        (([0.0], [1.0], True), r"cells must be an integer >= 2, got True"),
+        (([0.0], [1.0], None), r"cells must be an integer >= 2, got None"),
+        (([0.0], [1.0], "12"), r"cells must be one count or 1 counts, got '12'"),
+        (([0.0], [1.0], 10**400), r"cells must be wide enough to tell apart in float64"),
+        (([-1e308], [1.0]), r"lower must be at most 1e\+100 in magnitude, got 1e\+308"),
+        (([0.0, 0.0], [1.0, 1e308]), r"upper must be at most 1e\+100 in magnitude, got 1e\+308"),
+        (([1e9], [1e9 + 1e-5]), r"cells must be wide enough.*got 200 in \[1000000000.0, "),
+        (([0.0], [5e-324]), r"cells must be wide enough"),
+        (([-1e100] * 4, [1e100] * 4), r"lower and upper must span cells whose volume fits"),
+        (([-1e-100] * 4, [1e-100] * 4), r"lower and upper must span cells whose volume fits"),
     ],
 )
 def test_bad_grids(arguments, message):

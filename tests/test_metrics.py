@@ -1,5 +1,7 @@
 import itertools
 import math
+from collections import Counter
+from fractions import Fraction
 
 import numpy as np
 import projcomp as pc
@@ -116,6 +118,41 @@ def test_histogram_tv_by_hand():
     assert metrics.histogram_tv(x, x, grid) == 0.0
 
 
+@given(st.integers(0, 9999), st.integers(1, 40), st.integers(1, 40))
+def test_histogram_tv_is_a_ratio_of_whole_numbers(seed, m, l):  # noqa: E741
+    """Of m l, so it is right to the last digit; and a far sample is one more outside."""
+    grid = pc.Grid([-1.0, -1.0], [1.0, 1.0], 3)
+    x, y = normal(seeded(seed), m, 2), normal(seeded(seed + 1), l, 2)
+    x[0] = 1e100
+    counts = [Counter(_cell(p) for p in z.tolist()) for z in (x, y)]
+    gap = sum(
+        abs(Fraction(counts[0][c], m) - Fraction(counts[1][c], l)) for c in counts[0] | counts[1]
+    )
+    assert metrics.histogram_tv(x, y, grid) == float(gap / 2)
+    assert metrics.histogram_tv(x.repeat(3, 1), x.flip(0), grid) == 0.0
+
+
+def _cell(point):
+    if not all(-1 <= c < 1 for c in point):
+        return "outside"
+    return tuple(int((c + 1) / 2 * 3) for c in point)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9, 1e50])
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_total_variation_in_every_unit_of_length(scale, shift):
+    x, y = scale * shift, scale * (1 + shift)
+    p, q = pc.gaussian([x], scale**2), pc.gaussian([y], scale**2)
+    grid = pc.Grid([x - 12 * scale], [y + 12 * scale], 5000)
+    wanted = math.erf(0.5 / math.sqrt(2))
+    assert metrics.total_variation(p, q, grid) == pytest.approx(wanted, abs=1e-6)
+    samples = p.sample(50, generator=seeded(0)), q.sample(70, generator=seeded(1))
+    unscaled = pc.Grid([shift - 12], [shift + 13], 40)
+    coarse = pc.Grid([x - 12 * scale], [x + 13 * scale], 40)
+    there = metrics.histogram_tv(*(z / scale for z in samples), unscaled)
+    assert metrics.histogram_tv(*samples, coarse) == pytest.approx(there, abs=1e-15)
+
+
 def test_proportion_is_wilsons():
     """8 of 10: (.4902, .9433); the ends stay within [0, 1]."""
     z = 1.959963985
@@ -197,6 +234,67 @@ def test_what_a_comparison_says(generator):
     assert metrics.compare(samples, TARGET, lambda x, y: 0.3).excess == 0.0
 
 
+def test_a_comparison_of_batches_that_agree():
+    """Every batch finds 0.1 more than the floor: no error, and an infinite excess."""
+    samples = TARGET.sample(80, generator=seeded(0))
+    steady = iter([0.1, 0.0] * 10)
+    found = metrics.compare(samples, TARGET, lambda x, y: next(steady), batches=10)
+    assert (found.value, found.error, found.excess) == (0.1, 0.0, math.inf)
+    assert found.interval() == (0.1, 0.1)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_a_comparison_in_every_unit_of_length(distance, scale):
+    samples, pool = TARGET.sample(160, generator=seeded(0)), TARGET.sample(320, generator=seeded(1))
+    one = metrics.compare(samples, pool, distance, generator=seeded(2))
+    two = metrics.compare(scale * samples, scale * pool, distance, generator=seeded(2))
+    unit = scale**0.5 if distance is metrics.energy_distance else scale
+    for name in ("value", "error", "floor", "floor_error"):
+        assert getattr(two, name) == pytest.approx(unit * getattr(one, name), rel=1e-9)
+    assert two.excess == pytest.approx(one.excess, rel=1e-9)
+
+
+@pytest.fixture(params=["dtype", "device"])
+def other_defaults(request):
+    """torch with defaults that somebody else has set."""
+    dtype = torch.get_default_dtype()
+    if request.param == "dtype":
+        torch.set_default_dtype(torch.float16)
+    else:
+        torch.set_default_device("meta")
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_default_device(None)
+
+
+def everything():
+    x, y = [[0.0, 1.0], [2.0, 3.0], [4.0, -1.0]], [[1.0, 1.0], [0.3, 0.1]]
+    line = pc.Grid([-5.0, -5.0], [5.0, 5.0], [40, 50])
+    p, q = TARGET, pc.gaussian([0.0, 0.0], 1.0)
+    return [
+        metrics.w2(x, y),
+        metrics.w2([[0.0], [1.0], [3.0]], [[0.1], [5.0]]),
+        metrics.sliced_w2(x, y, 8, seeded(0)),
+        metrics.energy_distance(x, y),
+        metrics.energy_distance(x, [[v + 1e-9 for v in row] for row in x]),
+        metrics.histogram_tv(x, y, line),
+        metrics.total_variation(p, q, line),
+        metrics.mean_and_error([1.0, 2.0, 4.0]),
+        metrics.mean_interval([1.0, 2.0, 4.0]),
+        metrics.compare(x * 4, x * 8, metrics.w2, batches=3),
+        metrics.compare(x * 4, x * 8, batches=3, generator=seeded(1)),
+    ]
+
+
+EVERYTHING = everything()
+
+
+def test_the_defaults_of_torch_make_no_difference(other_defaults):
+    assert everything() == EVERYTHING
+    assert metrics.sliced_w2([[0.0, 1.0]], [[1.0, 0.0]]) > 0
+
+
 def test_comparing_leaves_the_samples_alone(generator):
     samples = TARGET.sample(100, generator=generator)
     kept = samples.clone()
@@ -205,6 +303,14 @@ def test_comparing_leaves_the_samples_alone(generator):
 
 
 GRID = pc.Grid.square(3.0, 20)
+X = [[0.0, 0.0]]
+
+
+class Nowhere(pc.Flat):
+    """A density that is 0."""
+
+    def _log_prob(self, x, sigma):
+        return torch.full_like(x[0], -math.inf)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +337,19 @@ GRID = pc.Grid.square(3.0, 20)
         (lambda: metrics.compare([[1.0]] * 20, TARGET), r"samples must have shape \(..., 2\)"),
         (lambda: metrics.compare([[1.0, 2.0]] * 20, TARGET, batches=1), r"batches must be >= 2"),
         (lambda: metrics.compare([[1.0, 2.0]] * 20, pc.Flat(2)), r"Flat has no exact sampler"),
+        (
+            lambda: metrics.compare([[1e101, 2.0]] * 20, TARGET),
+            r"samples must be .*at most 1e\+100",
+        ),
+        (lambda: metrics.compare([[1.0]] * 20, [[1e101]] * 40), r"target must be at most 1e\+100"),
+        (
+            lambda: metrics.compare([[1.0, 2.0]] * 20, TARGET, lambda x, y: math.nan),
+            r"distance must be finite",
+        ),
+        (lambda: metrics.compare([[1.0, 2.0]] * 20, TARGET, generator=3), r"generator must be a"),
+        (lambda: metrics.sliced_w2([[1.0]], [[2.0]], generator=3), r"generator must be a torch.G"),
+        (lambda: metrics.histogram_tv([[1e101, 0.0]], X, GRID), r"x must be at most 1e\+100"),
+        (lambda: metrics.total_variation(TARGET, Nowhere(2), GRID), r"q: density must be positive"),
     ],
 )
 def test_bad_input(call, message):

@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import projcomp as pc
 import pytest
@@ -23,7 +24,14 @@ def test_every_parameterisation_of_a_mixture(p, sigma):
     score = p.score(x, sigma)
     denoised = p.denoise(x, sigma)
     eps = (x - denoised) / sigma  # E[eps | x], as x = x_0 + sigma eps
-    outputs = {"score": score, "noise": eps, "denoised": denoised, "velocity": eps - denoised}
+    alpha_bar = 1 / (1 + sigma**2)
+    outputs = {
+        "score": score,
+        "noise": eps,
+        "denoised": denoised,
+        "velocity": eps - denoised,
+        "v_prediction": alpha_bar**0.5 * eps - (1 - alpha_bar) ** 0.5 * denoised,
+    }
     for source, target in PAIRS:
         # Denoised means carry a rounding of eps |x|, which the score magnifies by 1/sigma^2.
         slack = 1e-13 * (1 + float(x.abs().max()))
@@ -71,6 +79,37 @@ def test_velocity_is_the_slope_of_the_flow(generator):
     moved = x - (there - sigma) * sigma * p.score(x, sigma)
     slope = (noise.to_flow(moved, there) - noise.to_flow(x, sigma)) / h
     close(slope, velocity, 1e-4, 1e-4)
+
+
+def test_v_prediction_is_the_slope_over_the_angle(generator):
+    """d x_VP / d angle along the probability-flow ODE, tan(angle) = sigma, by differences."""
+    p = pc.GaussianMixture([0.3, 0.7], [[0.0], [2.0]], [0.2, 0.5])
+    angle, h = 0.6, 1e-6
+    sigma, there = math.tan(angle), math.tan(angle + h)
+    x = p.sample(10, sigma, generator)
+    v = noise.convert(p.score(x, sigma), x, sigma, "score", "v_prediction")
+    moved = x - (there - sigma) * sigma * p.score(x, sigma)
+    slope = noise.to_variance_preserving(moved, there) - noise.to_variance_preserving(x, sigma)
+    close(slope / h, v, 1e-4, 1e-4)
+
+
+def test_every_wrong_name_is_seen(generator):
+    """The score from each output under its own name, and under every other one."""
+    p = pc.GaussianMixture([0.3, 0.7], [[0.0, 1.0], [2.0, -1.0]], [0.2, 0.5])
+    for sigma in (0.3, 0.8, 2.0):
+        x = p.sample(20, sigma, generator)
+        score, alpha_bar = p.score(x, sigma), 1 / (1 + sigma**2)
+        eps, clean = -sigma * score, p.denoise(x, sigma)
+        outputs = {
+            "score": score,
+            "noise": eps,
+            "denoised": clean,
+            "velocity": eps - clean,
+            "v_prediction": alpha_bar**0.5 * eps - (1 - alpha_bar) ** 0.5 * clean,
+        }
+        for (name, output), called in itertools.product(outputs.items(), NAMES):
+            error = float((noise.convert(output, x, sigma, called, "score") - score).norm())
+            assert (error < 1e-9) if called == name else (error > 0.05 * float(score.norm()))
 
 
 @given(st.floats(0, 1e4), st.integers(0, 99))
@@ -129,6 +168,258 @@ def test_sigma_grid_of_karras():
     index = torch.arange(18, dtype=torch.float64)
     wanted = (80 ** (1 / 7) + index / 17 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7
     close(pc.sigma_grid(0.002, 80, 18)[:-1], wanted, 1e-12)
+
+
+def exact_grid(low, high, steps, rho):
+    """The levels in 60 digits beyond those that the powers take."""
+    with mpmath.workdps(400):
+        low, high, rho = mpmath.mpf(low), mpmath.mpf(high), mpmath.mpf(rho)
+        ramp = [mpmath.mpf(k) / (steps - 1) for k in range(steps)]
+        ends = high ** (1 / rho), low ** (1 / rho)
+        levels = [((1 - t) * ends[0] + t * ends[1]) ** rho for t in ramp]
+        return torch.tensor([float(level) for level in levels], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("rho", [1e-3, 0.1, 1.0, 7.0, 50.0, 1e5, 1e12, 1e17, 1e100])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.002, 100.0), (1e-100, 1e100), (5e-324, 1e100), (0.9, 1.0), (1.0, 2.0)]
+)
+def test_sigma_grid_against_many_digits(low, high, rho):
+    grid = pc.sigma_grid(low, high, 50, rho)
+    assert (grid.diff() < 0).all()
+    # The logarithm of the ends' ratio is rounded in units of up to 745 * 2^-53; the smallest
+    # numbers have few digits.
+    close(grid[:-1], exact_grid(low, high, 50, rho), 3e-13, 1e-322)
+
+
+@pytest.mark.parametrize("rho", [7.0, 1e300, 1.7e308])
+def test_sigma_grid_of_close_ends(rho):
+    """The gaps too: the ends' ratio is 1 - 1e-8, and its logarithm needs all its digits."""
+    low, high = 2e9 * (1.0 - 1e-8), 2e9
+    gaps = pc.sigma_grid(low, high, 9, rho)[:-1].diff()
+    # The gaps are equal but for a part of 1e-8; each level is rounded three times.
+    wanted = torch.full((8,), (low - high) / 8, dtype=torch.float64)
+    close(gaps, wanted, 1e-8, 6 * high * 2.0**-53)
+
+
+def test_sigma_grid_has_the_geometric_grid_as_its_limit():
+    low, high, steps = 0.002, 100.0, 50
+    wanted = high * (low / high) ** (torch.arange(steps, dtype=torch.float64) / (steps - 1))
+    for rho in (1e17, 1e100, 1e300, 1.7e308):
+        close(pc.sigma_grid(low, high, steps, rho)[:-1], wanted, 1e-13, 0.0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (0.002, 100.0, 50, 1e-16),
+        (0.002, 100.0, 50, 1e-320),
+        (1.0, 1.0 + 2.0**-52, 3),
+        (1.0, 1.0 + 1e-12, 100_000),
+        (5e-324, 1e-323, 3),
+    ],
+)
+def test_levels_that_coincide_are_refused(arguments):
+    with pytest.raises(ValueError, match=r"sigma_min, sigma_max, steps and rho must give levels"):
+        pc.sigma_grid(*arguments)
+
+
+# -- every dtype, and its extremes ---------------------------------------------------------------
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+COORDINATES = {
+    noise.to_variance_preserving: lambda x, s: x / mpmath.sqrt(1 + s * s),
+    noise.from_variance_preserving: lambda x, s: x * mpmath.sqrt(1 + s * s),
+    noise.to_flow: lambda x, s: x / (1 + s),
+    noise.from_flow: lambda x, s: x * (1 + s),
+}
+EXTREMES = [0.0, 1e-100, 1e-20, 1e-8, 1e-3, 1.0, 300.0, 1e5, 1e20, 1e100]
+
+
+def fits_or_raises(call, wanted, name, dtype):
+    """`call()` within four roundings of `wanted`, in `dtype`; or ValueError if it does not fit."""
+    info = torch.finfo(dtype)
+    if abs(wanted) > info.max:
+        with pytest.raises(ValueError, match=rf"{name} must have a dtype .* not fit in {dtype}"):
+            call()
+    else:
+        found = call()
+        assert found.dtype == dtype
+        error = abs(float(found) - float(wanted))
+        assert error <= 2 * info.eps * abs(wanted) + info.tiny * info.eps
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", COORDINATES)
+@pytest.mark.parametrize("sigma", EXTREMES)
+def test_coordinates_in_every_dtype(function, sigma, dtype):
+    for size in (1.0, 300.0, 1e20, 1e-20, 1e100):
+        x = torch.tensor([size], dtype=torch.float64).to(dtype)
+        if not torch.isfinite(x):
+            continue
+        with mpmath.workdps(250):
+            wanted = COORDINATES[function](mpmath.mpf(float(x)), mpmath.mpf(sigma))
+        fits_or_raises(lambda x=x: function(x, sigma), wanted, "x", dtype)
+
+
+def exact_convert(value, x, s, source, target):
+    root = mpmath.sqrt(1 + s * s)
+    factor, offset = {
+        "score": (-1 / s, 0), "noise": (1, 0), "denoised": (-s, -1), "velocity": (1 + s, 1),
+        "v_prediction": (root, s / root),
+    }[source]  # fmt: skip
+    eps = (value + offset * x) / factor  # each output is factor * noise - offset * x
+    clean = x - s * eps
+    return {
+        "score": -eps / s, "noise": eps, "denoised": clean, "velocity": eps - clean,
+        "v_prediction": (eps - s * clean) / root,
+    }[target]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_convert_in_every_dtype(source, target, dtype):
+    """Within a rounding of the answer and of its parts, which are computed in float64."""
+    for sigma, size in itertools.product(EXTREMES[1:], (1.0, 100.0, 1e-20, 1e20)):
+        value = torch.tensor([size], dtype=torch.float64).to(dtype)
+        if not torch.isfinite(value):
+            continue
+        x = 1.5 * value
+        # In x and the value, whose rounding is that of float64, the answer is linear.
+        with mpmath.workdps(500):
+            v, u, s = mpmath.mpf(float(value)), mpmath.mpf(float(x)), mpmath.mpf(sigma)
+            wanted = exact_convert(v, u, s, source, target)
+            parts = abs(exact_convert(v, 0, s, source, target))
+            parts += abs(exact_convert(0, u, s, source, target))
+        if wanted and parts * 1e-15 > abs(wanted) * torch.finfo(dtype).eps:
+            continue  # cancels beyond what the arguments hold
+        fits_or_raises(
+            lambda v=value, x=x, s=sigma: noise.convert(v, x, s, source, target), wanted, "value",
+            dtype,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+@pytest.mark.parametrize("sigma", [1e-12, 1e-6, 1e-2, 0.5, 1.0, 2.0, 1e2, 1e6, 1e12])
+def test_no_digits_are_lost_on_the_way(source, target, sigma):
+    """Within eight roundings of a v + b x, as |a v| + |b x|; x as it is at such a sigma."""
+    for v, clean, eps in ((1.3, 0.4, 0.7), (-0.2, 2.1, -1.1)):
+        x = clean + sigma * eps
+        found = noise.convert([v], [x], sigma, source, target)
+        with mpmath.workdps(100):
+            v, u, s = mpmath.mpf(v), mpmath.mpf(x), mpmath.mpf(sigma)
+            parts = abs(exact_convert(v, 0, s, source, target))
+            parts += abs(exact_convert(0, u, s, source, target))
+            error = abs(mpmath.mpf(float(found)) - exact_convert(v, u, s, source, target))
+            assert error <= 8 * 2.0**-53 * parts
+
+
+def test_low_precision_by_hand():
+    half = {"dtype": torch.float16}
+    one, many = torch.tensor([1.0], **half), torch.tensor([300.0], **half)
+    close(noise.to_variance_preserving(many, 300.0), one, 0.0, 0.0)
+    close(noise.from_variance_preserving(one, 300.0), many, 0.0, 0.0)
+    close(noise.convert(one, one, 1e-8, "denoised", "score"), 0 * one, 0.0, 0.0)
+    large = torch.tensor([1e20])
+    close(noise.to_variance_preserving(large, 1e20), torch.ones(1), 0.0, 0.0)
+    with pytest.raises(ValueError, match=r"up to 90300 in magnitude does not fit in torch.float16"):
+        noise.from_flow(many, 300.0)
+
+
+@pytest.mark.parametrize("alpha_bar", [5e-324, 1e-320, 1e-200, 1e-10, 0.5, 1 - 2.0**-53, 1.0])
+def test_sigma_of_every_signal_share(alpha_bar):
+    with mpmath.workdps(400):
+        wanted = float(mpmath.sqrt((1 - mpmath.mpf(alpha_bar)) / mpmath.mpf(alpha_bar)))
+    assert float(noise.sigma_from_alpha_bar(alpha_bar)) == pytest.approx(wanted, rel=1e-15)
+
+
+@pytest.mark.parametrize("sigma", EXTREMES)
+def test_levels_at_the_extremes(sigma):
+    with mpmath.workdps(400):
+        level = mpmath.mpf(sigma)
+        share, time = float(1 / (1 + level**2)), float(level / (1 + level))
+    assert float(noise.alpha_bar_from_sigma(sigma)) == pytest.approx(share, rel=1e-15)
+    assert float(noise.time_from_sigma(sigma)) == pytest.approx(time, rel=1e-15)
+    if time < 1:
+        slack = 1e-15 + 2.0**-52 * sigma  # 1 - t holds no more
+        assert float(noise.sigma_from_time(time)) == pytest.approx(sigma, rel=slack)
+
+
+# -- derivatives ---------------------------------------------------------------------------------
+
+MAPS = [
+    *(lambda x, s, f=f: f(x, s) for f in COORDINATES),
+    *(lambda x, s, p=p: noise.convert(x.sin(), x, s, *p) for p in PAIRS if p[0] != p[1]),
+]
+
+
+@pytest.mark.parametrize("function", MAPS)
+def test_derivatives_flow_in_x_and_sigma(function, generator):
+    x, sigma = normal(generator, 4, 3), torch.tensor([0.2, 1.0, 3.0, 20.0], dtype=torch.float64)
+    leaves = x.clone().requires_grad_(True), sigma.clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(function, leaves)
+    plain = function(x, sigma)
+    close(torch.func.vmap(function)(x, sigma), plain, 1e-14, 1e-14)
+    ones = torch.ones_like(x), torch.ones_like(sigma)
+    _, forward = torch.func.jvp(function, (x, sigma), ones)
+    h = 1e-6
+    slope = (function(x + h, sigma + h) - function(x - h, sigma - h)) / (2 * h)
+    close(forward, slope, 1e-6, 1e-6)
+    jacobian = torch.func.vmap(torch.func.jacrev(function))(x, sigma)
+    close(jacobian.sum(-1), torch.func.jvp(lambda y: function(y, sigma), (x,), ones[:1])[1])
+    with torch.inference_mode():
+        inside = function(x.clone(), sigma)
+    close(inside.clone(), plain, 1e-14, 1e-14)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        noise.alpha_bar_from_sigma,
+        noise.time_from_sigma,
+        noise.sigma_from_time,
+        noise.sigma_from_alpha_bar,
+    ],
+)
+def test_derivatives_of_levels(function):
+    level = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(function, (level,))
+    close(torch.func.vmap(function)(level.detach()), function(level.detach()), 1e-15, 0.0)
+    slopes = torch.func.vmap(torch.func.grad(function))(level.detach())
+    close(slopes, torch.autograd.grad(function(level).sum(), level)[0], 1e-14, 0.0)
+
+
+def test_tensors_made_in_inference_mode_take_part_in_derivatives():
+    with torch.inference_mode():
+        x = torch.ones(3, dtype=torch.float64)
+    sigma = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    for function in (*COORDINATES, lambda x, s: noise.convert(x, x, s, "velocity", "score")):
+        assert torch.isfinite(torch.autograd.grad(function(x, sigma).sum(), sigma)[0])
+
+
+@pytest.mark.parametrize("default", ["dtype", "device"])
+def test_the_defaults_of_torch_make_no_difference(default):
+    def everything():
+        return [
+            pc.sigma_grid(0.002, 100.0, 9),
+            noise.sigma_from_alpha_bar([0.1, 0.9]),
+            noise.time_from_sigma(2.0),
+            *(f([1.0, 2.0], [0.5, 3.0]) for f in COORDINATES),
+            *(noise.convert([1.0, 2.0], [3, 4], 0.5, *pair) for pair in PAIRS),
+        ]
+
+    wanted, dtype = everything(), torch.get_default_dtype()
+    try:
+        if default == "dtype":
+            torch.set_default_dtype(torch.float16)
+        else:
+            torch.set_default_device("meta")
+        found = everything()
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(None)
+    for one, other in zip(found, wanted, strict=True):
+        close(one, other, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("target", NAMES)
@@ -196,6 +487,19 @@ X = [[0.0, 1.0]]
         (lambda: noise.convert(X * 2, X * 3, 1.0, "score", "noise"), r"broadcast, got \(2, 2\)"),
         (lambda: noise.convert(X, X, -1.0, "score", "noise"), r"sigma must be >= 0, got -1"),
         (lambda: noise.convert(X * 3, X, [1.0, 2.0], "score", "noise"), r"sigma of shape \(2,\)"),
+        (lambda: noise.convert([[math.nan, 1.0]], X, 1.0, "noise", "score"), r"value must be fin"),
+        (
+            lambda: noise.convert(X, torch.tensor([[math.inf, 1.0]]), 1.0, "noise", "score"),
+            r"x must be finite",
+        ),
+        (lambda: noise.convert(X, [[1e101, 1.0]], 1.0, "noise", "score"), r"x must be finite and"),
+        (lambda: noise.to_flow(torch.tensor([math.nan]), 1.0), r"x must be finite and at"),
+        (lambda: noise.from_flow([1e101], 1.0), r"x must be finite and at most 1e\+100"),
+        (
+            lambda: noise.convert([1e300], [1.0], 1e100, "score", "denoised"),
+            r"value must have a dtype that holds the answer.*torch.float64",
+        ),
+        (lambda: noise.convert(X, X, 1.0, "epsilon", "v"), r"source must be one of.*v_prediction"),
         (lambda: pc.sigma_grid(1.0, 1.0, 5), r"sigma_min must be < sigma_max, got 1 and 1"),
         (lambda: pc.sigma_grid(0.0, 1.0, 5), r"sigma_min must be > 0, got 0"),
         (lambda: pc.sigma_grid(0.1, math.inf, 5), r"sigma_max must be finite"),

@@ -31,6 +31,7 @@ _HOME = {
     "smc": "samplers",
     "tempering": "samplers",
     "effective_samples": "samplers",
+    "r_hat": "samplers",
     "Run": "samplers",
     "ChainRun": "samplers",
     "ParticleRun": "samplers",

@@ -198,14 +198,13 @@ def fitting(name: str, answer: Tensor, dtype: torch.dtype) -> Tensor:
     """`answer` in the dtype of the argument `name`, which it must fit: finite stays finite."""
     if dtype == torch.float64:
         return answer
-    given = answer.to(dtype)
-    most = largest(answer)
-    if math.isfinite(most) and most > torch.finfo(dtype).max and not math.isfinite(largest(given)):
+    rounded, most = answer.to(dtype), largest(answer)
+    if math.isfinite(most) and not math.isfinite(largest(rounded)):
         raise ValueError(
-            f"{name} has dtype {dtype}, which can't hold the answer: it reaches {most:.3g}. Hand "
-            f"{name} in as float64"
+            f"{name} must have a dtype that holds the answer: up to {most:g} in magnitude does "
+            f"not fit in {dtype}"
         )
-    return given
+    return rounded
 
 
 def batch_shape(x: Tensor, sigma: Tensor) -> torch.Size:

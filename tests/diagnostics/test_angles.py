@@ -101,9 +101,10 @@ def test_jackknife_is_the_error_of_a_mean():
     assert jackknife(lambda kept: values[kept].mean(), 1)[1].isnan()
 
 
-def test_across_is_that_of_the_definition():
+@pytest.mark.parametrize(("dim", "group"), [(3, 1), (70, 3)])
+def test_across_is_that_of_the_definition(dim, group):
     """All pairs of particles and levels, by loops; errors by leaving out groups, by loops."""
-    levels = [normal(seeded(j), 2, 24, 3) for j in range(4)]
+    levels = [normal(seeded(j), 2, 24, dim) for j in range(4)]
     angles = Angles()
     for deltas in levels:
         angles.add(deltas)
@@ -114,10 +115,12 @@ def test_across_is_that_of_the_definition():
         dots = (rows[0] @ rows[1].T).square().mean()
         return (dots / (rows[0].square().sum(1).mean() * rows[1].square().sum(1).mean())).sqrt()
 
-    everyone = list(range(24))
-    close(value[0, 1], direct(everyone))
-    without = torch.stack([direct([p for p in everyone if p // 3 != group]) for group in range(8)])
-    close(error[0, 1], (7 * (without - without.mean()).square().mean()).sqrt())
+    close(value[0, 1], direct(list(range(24))))
+    count = 24 // group
+    without = torch.stack(
+        [direct([p for p in range(24) if p // group != left]) for left in range(count)]
+    )
+    close(error[0, 1], ((count - 1) * (without - without.mean()).square().mean()).sqrt())
 
 
 def test_means_within_five_errors_are_not_known():

@@ -8,13 +8,17 @@ import torch
 from torch import Tensor
 
 from projcomp.densities import Density
-from projcomp.diagnostics.measure import BATCHES, jackknife
+from projcomp.diagnostics.measure import jackknife
 
 _KNOWN = 5.0
 """Standard errors that a mean must have moved by, to be known to move."""
 _ROUNDING = 1e-12
+_BATCHES = 20
+"""For the errors of cosines, which are far from linear in few particles."""
+_LOW = 64
+"""Dimensions up to which second moments of the deltas are kept, rather than a few particles."""
 _SKETCHED, _GROUPS = 24, 8
-"""Particles that are held against each other across points, and the groups for their error."""
+"""Those particles, and the groups for their error."""
 
 
 class Angles:
@@ -25,15 +29,19 @@ class Angles:
     """
 
     def __init__(self):
-        self._dots = self._lengths = 0.0
+        self._dots = self._lengths = self._moments = 0.0
         self._sketches: list[Tensor] = []
 
     def add(self, deltas: Tensor) -> None:
-        self._sketches.append(deltas[:, :_SKETCHED])
         products = torch.einsum("ibn,jbn->ijb", deltas, deltas)
         squares = torch.diagonal(products).T
         self._dots = self._dots + _batch_means(products.square())
         self._lengths = self._lengths + _batch_means(squares[:, None] * squares[None])
+        if deltas.shape[-1] <= _LOW:
+            outer = deltas[..., :, None] * deltas[..., None, :]
+            self._moments = self._moments + _batch_means(outer.movedim(1, -1))
+        else:
+            self._sketches.append(deltas[:, :_SKETCHED])
 
     def same_point(self) -> tuple[Tensor, Tensor]:
         """(k, k) at one and the same point and level, and their errors."""
@@ -43,6 +51,20 @@ class Angles:
 
     def across(self) -> tuple[Tensor, Tensor]:
         """(k, k) at independent points and levels, and their errors."""
+        return self._across_of_sketches() if self._sketches else self._across_of_moments()
+
+    def _across_of_moments(self) -> tuple[Tensor, Tensor]:
+        """By E (x . y)^2 = tr(E xx^T E yy^T) for independent x and y."""
+
+        def cosines(kept):
+            moments = self._moments[kept].sum(0)
+            lengths = moments.diagonal(dim1=-2, dim2=-1).sum(-1)
+            dots = torch.einsum("iab,jab->ij", moments, moments)
+            return _root(dots, lengths[:, None] * lengths)
+
+        return jackknife(cosines, len(self._moments))
+
+    def _across_of_sketches(self) -> tuple[Tensor, Tensor]:
         sketch = torch.stack(self._sketches, 2)  # (k, particles, levels, n)
         k, particles, _, n = sketch.shape
         groups = min(_GROUPS, particles)
@@ -70,7 +92,7 @@ def _root(dots: Tensor, lengths: Tensor) -> Tensor:
 
 def _batch_means(values: Tensor) -> Tensor:
     """Means over batches of the last axis: (..., m) to (batches, ...)."""
-    size = max(1, values.shape[-1] // BATCHES)
+    size = max(1, values.shape[-1] // _BATCHES)
     kept = values[..., : values.shape[-1] // size * size]
     return kept.unflatten(-1, (-1, size)).mean(-1).movedim(-1, 0)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from projcomp import metrics
 from projcomp.densities import Density, Diffeomorphism
-from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, noised
+from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, noised
 from projcomp.diagnostics.subspaces import Features
 from projcomp.metrics import Comparison
 
@@ -67,10 +67,13 @@ def leak(
     change = estimate(totals[0]) if chart.orthogonal else None
     if float(whole.max()) < 1e-20:
         return Leak(_NOT_KNOWN, _NOT_KNOWN, change)
-    shares = [
-        Estimate(*metrics.mean_and_error(part / whole.clamp(min=1e-300))) for part in (off, moved)
-    ]
-    return Leak(*shares, change)
+    return Leak(_ratio(off, whole), _ratio(moved, whole), change)
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Estimate:
+    """Of sums over the batches: batch by batch a ratio would be biased."""
+    value, error = jackknife(lambda kept: part[kept].sum() / whole[kept].sum(), len(part))
+    return Estimate(float(value), float(error))
 
 
 def entanglement(

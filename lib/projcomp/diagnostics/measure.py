@@ -24,20 +24,21 @@ _RATIO = 1.25
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error, from BATCHES independent batches.
+    """A number with its standard error, from `count` independent values or batches.
 
     value NaN: not known, since it does not stand out of the noise.
     """
 
     value: float
     error: float
+    count: int = BATCHES
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The interval that holds the truth with probability `level` (Student's t).
 
         Raises ValueError unless 0 < level < 1.
         """
-        half = student(level, BATCHES) * self.error
+        half = student(level, self.count) * self.error
         return self.value - half, self.value + half
 
     def __str__(self):
@@ -91,8 +92,8 @@ def draw(density: Density, n: int, levels: Tensor, generator) -> Tensor:
 
 
 def estimate(values: Tensor) -> Estimate:
-    """Mean over the particles, with its standard error from independent batches."""
-    return Estimate(*metrics.mean_and_error(batched(values).mean(1)))
+    """Mean over independent particles (m,), with its standard error."""
+    return Estimate(*metrics.mean_and_error(values), len(values))
 
 
 def batched(values: Tensor) -> Tensor:

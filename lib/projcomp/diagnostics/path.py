@@ -14,7 +14,6 @@ from projcomp.composition import Composition, interaction_of
 from projcomp.diagnostics.angles import Angles, mean_cosines
 from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, refined
 from projcomp.grid import Grid
-from projcomp.metrics import mean_and_error
 from projcomp.samplers import reverse_diffusion
 from projcomp.samplers.run import silenced
 
@@ -104,16 +103,12 @@ def follow(composition: Composition, n: int, levels: Tensor, generator) -> Path:
         before = sigma, rate
         angles.add(deltas)
         if sigma in wanted:
-            found.append(Level(sigma, _spread(rate), _missed(log_ratio, n)[0]))
+            found.append(Level(sigma, _estimated(torch.std, rate), _missed(log_ratio, n)[0]))
     gap, share = _missed(log_ratio, n)
     found.append(Level(0.0, None, gap))
     tables = [angles.same_point(), angles.across(), cosines]
     values, errors = zip(*tables, strict=True)
     return Path(found, x, share.value, *values, share.error, *errors)
-
-
-def _spread(rate: Tensor) -> Estimate:
-    return Estimate(float(rate.std()), mean_and_error(batched(rate).std(1))[1])
 
 
 def _missed(log_ratio, n: int) -> tuple[Estimate | None, Estimate]:
@@ -130,10 +125,11 @@ def _missed(log_ratio, n: int) -> tuple[Estimate | None, Estimate]:
     return _estimated(_total_variation, log_ratio), share
 
 
-def _estimated(statistic, log_ratio: Tensor) -> Estimate:
-    rows = batched(log_ratio)
+def _estimated(statistic, values: Tensor) -> Estimate:
+    """A statistic of independent particles (m,), by the jackknife."""
+    rows = batched(values)
     _, error = jackknife(lambda kept: statistic(rows[kept].flatten()), BATCHES)
-    return Estimate(float(statistic(log_ratio)), float(error))
+    return Estimate(float(statistic(values)), float(error))
 
 
 def _effective_share(log_ratio: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Samplers: from a Density and a noise schedule to samples."""
 
-from projcomp.samplers.chains import effective_samples
+from projcomp.samplers.convergence import effective_samples, mean_with_error, r_hat
 from projcomp.samplers.diffusion import reverse_diffusion
 from projcomp.samplers.mcmc import annealed_mcmc, mcmc
 from projcomp.samplers.run import ChainRun, ParticleRun, Run
@@ -14,6 +14,8 @@ __all__ = [
     "annealed_mcmc",
     "effective_samples",
     "mcmc",
+    "mean_with_error",
+    "r_hat",
     "reverse_diffusion",
     "smc",
     "tempering",

@@ -10,14 +10,23 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp.samplers import kernels
+from projcomp.samplers.convergence import effective_samples
 from projcomp.samplers.kernels import KERNELS, TARGET_ACCEPTANCE, State, Target
+
+__all__ = ["Chains", "Leg", "effective_samples"]
 
 _GAIN = 1.5
 _FIRST_STEP = {"ula": 0.5, "mala": 1.0, "hmc": 0.5}
 """In units of 1 / (root mean square score), the length scale of the density."""
+_REFUSED = 0.05
+"""Mean acceptance of a first move below which its step is too long to begin with."""
+_SHRINK, _MOST_TRIES = 4.0, 300
+_OVERSHOT = 0.001
+"""Share of the moves of ULA that may be unstable before its own step is shortened."""
+_LARGEST_STEP = 1e100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Leg:
     """Moves of all chains at one target: where they end, and what was found on the way.
 
@@ -29,9 +38,18 @@ class Leg:
     acceptance: float
     step: float
 
+    def __repr__(self):
+        moves, n, dim = self.draws.shape
+        return f"Leg({moves} moves of {n} chains in R^{dim})"
+
 
 class Chains:
     """A kernel that carries its relative step size from one target to the next.
+
+    Where the first move of all is next to never accepted, as when the chains stand in a mode and
+    their scores say nothing of its width, the step is shrunk until it is; where there is no burn-in
+    to adapt it, at every target. ULA's step is halved after moves that overshoot. A step that was
+    given and is not adapted stays as it is.
 
     Args:
         kernel: "ula", "mala" or "hmc".
@@ -64,58 +82,67 @@ class Chains:
             "mala": kernels.mala,
             "hmc": partial(kernels.hmc, leapfrog=leapfrog),
         }[kernel]
+        self.adapts = self.wanted is not None and self.burn_in > 0
+        self.given = step is not None
         self.cost = leapfrog if kernel == "hmc" else 1
         self.evaluations = 0
 
-    def run(self, target: Target, x: Tensor, generator) -> Leg:
-        """burn_in + moves moves of the chains that stand at x: (n, dim)."""
-        state = self._begin(target, x)
-        size = float(state.score.square().mean().sqrt())
-        scale = 1.0 / size if size > 0 else 1.0
-        for _ in range(self.burn_in):
-            state, taken = self.move(state, target, self.relative * scale, generator)
-            if self.wanted is not None:
-                self.relative *= 2.718281828459045 ** (_GAIN * (float(taken.mean()) - self.wanted))
-        step, draws, accepted = self.relative * scale, [], 0.0
-        for _ in range(self.moves):
-            state, taken = self.move(state, target, step, generator)
-            draws.append(state.x)
-            accepted += float(taken.mean()) / self.moves
-        self.evaluations += 1 + self.cost * (self.burn_in + self.moves)
-        return Leg(state, torch.stack(draws), accepted, step)
+    def run(self, target: Target, x: Tensor, generator, place: str = "") -> Leg:
+        """burn_in + moves moves of the chains that stand at x: (n, dim).
 
-    def _begin(self, target: Target, x: Tensor) -> State:
+        place: where that is, for the error that the density is not known there.
+        """
+        state = self._begin(target, x, place)
+        size = float(state.score.square().mean().sqrt())
+        scale = min(1.0 / size, _LARGEST_STEP) if size > 0 else 1.0
+        draws, accepted = [], 0.0
+        for number in range(self.burn_in + self.moves):
+            if number == 0:
+                state, taken, scale = self._first(state, target, scale, generator)
+            else:
+                state, taken = self.move(state, target, self.relative * scale, generator)
+            if self.wanted is None and not self.given and float(taken.mean()) < 1.0 - _OVERSHOT:
+                scale /= _SHRINK**0.5
+            if number >= self.burn_in:
+                draws.append(state.x)
+                accepted += float(taken.mean()) / self.moves
+            elif self.wanted is not None:
+                change = 2.718281828459045 ** (_GAIN * (float(taken.mean()) - self.wanted))
+                self.relative = min(self.relative * change, _LARGEST_STEP)
+        self.evaluations += 1 + self.cost * (self.burn_in + self.moves)
+        return Leg(state, torch.stack(draws), accepted, self.relative * scale)
+
+    def _first(self, state: State, target: Target, scale: float, generator):
+        """The first move, what was accepted, and the length scale at which it was."""
+        wanted = 0.9 if self.wanted is None else self.wanted
+        enough = min(_REFUSED, wanted)
+        if self.evaluations if self.adapts else self.given:
+            enough = 0.0
+        for tries in range(_MOST_TRIES):
+            step = self.relative * scale
+            there, taken = self.move(state, target, step, generator)
+            self.evaluations += self.cost if tries else 0
+            likely = taken
+            if self.kernel == "ula":
+                log_ratio = kernels.langevin_log_ratio(state, there, step)
+                likely = taken * log_ratio.clamp(max=0.0).exp()
+            if float(likely.mean()) >= enough:
+                break
+            scale, enough = scale / _SHRINK, wanted
+        return there, taken, scale
+
+    def _begin(self, target: Target, x: Tensor, place: str) -> State:
         state = kernels.begin(target, x)
         if state.log_prob is None and self.kernel != "ula":
             raise ValueError(
                 f"kernel '{self.kernel}' needs a log density, and this density is known by its "
                 "score alone; 'ula' works from scores"
             )
+        known = kernels.known(state)
+        if known is not None and not bool(known.all()):
+            raise ValueError(
+                "density must have a finite score, and a log density that is a number below "
+                f"infinity, where its chains start{place}: not so at {int((~known).sum())} of "
+                f"{len(x)} points"
+            )
         return state
-
-
-def effective_samples(draws: Tensor) -> float:
-    """Effective sample size of draws (m, n, dim), m moves of n independent chains.
-
-    n m / tau with tau = 1 + 2 sum_t (1 - t/m) rho_t, the autocorrelations rho_t taken over all
-    chains about their common mean, summed while pairs of them stay positive (Geyer 1992); the
-    worst coordinate counts. For one level of an annealed run m is small, and n makes it precise.
-    """
-    draws = _check.real("draws", draws)
-    if draws.ndim != 3 or 0 in draws.shape:
-        raise ValueError(f"draws must have shape (moves, n, dim), got {tuple(draws.shape)}")
-    m, n, _ = draws.shape
-    centred = draws - draws.mean((0, 1))
-    variance = centred.square().mean((0, 1)).clamp(min=1e-300)
-    tau = torch.ones_like(variance)
-    growing = torch.ones_like(variance, dtype=torch.bool)
-    for first in range(1, m, 2):
-        pair = torch.zeros_like(variance)
-        for lag in range(first, min(first + 2, m)):
-            rho = (centred[lag:] * centred[:-lag]).mean((0, 1)) / variance
-            pair += 2.0 * (1.0 - lag / m) * rho
-        growing &= pair > 0
-        if not bool(growing.any()):
-            break
-        tau += torch.where(growing, pair, 0.0)
-    return float(n * m / tau.max())

@@ -7,11 +7,21 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities import Density
-from projcomp.samplers.run import Run, initial, levels, progress_bar, warn_if_not_normalisable
+from projcomp.samplers.run import (
+    Run,
+    initial,
+    levels,
+    look,
+    ordinary,
+    progress_bar,
+    warn_if_not_normalisable,
+    within_reach,
+)
 
 METHODS = ("euler", "heun", "sde")
 
 
+@ordinary()
 def reverse_diffusion(
     density: Density,
     n: int,
@@ -42,8 +52,10 @@ def reverse_diffusion(
         keep_path: keep the particles at every level.
         progress: show a bar; None shows it once a run has lasted two seconds.
 
-    Raises ValueError for a bad argument. Warns where the density is known not to be normalisable.
+    Raises ValueError for a bad argument, or naming the noise level where a density's particles run
+    off beyond the largest coordinate. Warns where the density is known not to be normalisable.
     """
+    _check.source("generator", generator)
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     n = _check.count("n", n)
@@ -55,22 +67,22 @@ def reverse_diffusion(
     path = [x] if keep_path else None
     evaluations = 0
     pairs = list(zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True))
-    with torch.no_grad():
-        for high, low in progress_bar(pairs, f"reverse diffusion ({method})", progress):
-            denoised = density.denoise(x, high)
+    for high, low in progress_bar(pairs, f"reverse diffusion ({method})", progress):
+        denoised = look(density.denoise, x, high)
+        evaluations += 1
+        if method == "sde":
+            x = _bridge(x, denoised, high, low, generator)
+        elif method == "euler" or low == 0:
+            x = denoised + (low / high) * (x - denoised)
+        else:
+            slope = (x - denoised) / high
+            guess = x + (low - high) * slope
+            slope_there = (guess - look(density.denoise, guess, low)) / low
             evaluations += 1
-            if method == "sde":
-                x = _bridge(x, denoised, high, low, generator)
-            elif method == "euler" or low == 0:
-                x = denoised + (low / high) * (x - denoised)
-            else:
-                slope = (x - denoised) / high
-                guess = x + (low - high) * slope
-                slope_there = (guess - density.denoise(guess, low)) / low
-                evaluations += 1
-                x = x + 0.5 * (low - high) * (slope + slope_there)
-            if path is not None:
-                path.append(x)
+            x = x + 0.5 * (low - high) * (slope + slope_there)
+        if path is not None:
+            path.append(x)
+    within_reach(x, float(sigmas[-1]))
     return Run(x, sigmas, evaluations, None if path is None else torch.stack(path))
 
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -14,9 +15,12 @@ from tqdm.auto import tqdm
 
 from projcomp import _check
 from projcomp.densities import Density
+from projcomp.densities._draw import categories
+
+_SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """The outcome of a sampler.
 
@@ -31,26 +35,31 @@ class Run:
     path: Tensor | None = None
 
     def __repr__(self):
-        n, dim = self.samples.shape
+        name, (n, dim) = type(self).__name__, self.samples.shape
         kept = "" if self.path is None else ", path kept"
-        return f"Run({n} samples in R^{dim}, {self.evaluations} evaluations{kept})"
+        return f"{name}({n} samples in R^{dim}, {self.evaluations} evaluations{kept})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ChainRun(Run):
     """The outcome of Markov chains, one for each sample.
 
     acceptance: (levels,) mean acceptance probability of the moves that count, at each level with
-    moves (ones for unadjusted Langevin). step_sizes: (levels,), frozen after burn-in.
-    effective: (levels,) effective sample size of the level's draws together, of n * moves.
+    moves (for unadjusted Langevin the share of the moves that were made: ones, but for particles
+    that would have run off). step_sizes: (levels,), frozen after burn-in. effective, r_hat:
+    (levels,) `effective_samples` and `r_hat` of the level's draws, judged by the first 1,000 chains
+    where there are more. balance: (levels,) of the
+    particles at its end, -mean(score . (x - mean x)) / dim, which is 1 in equilibrium.
     """
 
     acceptance: Tensor | None = None
     step_sizes: Tensor | None = None
     effective: Tensor | None = None
+    r_hat: Tensor | None = None
+    balance: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ParticleRun(Run):
     """The outcome of sequential Monte Carlo: particles with weights.
 
@@ -66,21 +75,38 @@ class ParticleRun(Run):
     resampled: Tensor | None = None
     temperatures: Tensor | None = None
 
-    def mean(self, values: Tensor) -> Tensor:
-        """The weighted mean of values (n, ...) at the particles, as float64: (...)."""
+    def mean(self, values) -> Tensor:
+        """The weighted mean of values (n, ...) at the particles, as float64: (...).
+
+        Raises ValueError for values that are not real numbers, finite, and n of them or of rows.
+        """
         weights = self.log_weights.exp()
-        return torch.tensordot(weights, values.to(weights), dims=1)
+        values = _check.real("values", values, like=weights)
+        if not values.ndim or len(values) != len(weights):
+            raise ValueError(
+                f"values must have shape ({len(weights)}, ...), got {tuple(values.shape)}"
+            )
+        return torch.tensordot(weights, values, dims=1)
 
     def resample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n equally weighted samples, drawn from the particles: (n, dim)."""
-        return self.samples[
-            torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
-        ]
+        """n equally weighted samples, drawn from the particles: (n, dim).
+
+        Raises ValueError if n < 1, or for a generator that is none.
+        """
+        _check.source("generator", generator)
+        return self.samples[categories(self.log_weights.exp(), _check.count("n", n), generator)]
+
+
+@contextmanager
+def ordinary():
+    """Without gradients, and outside of inference mode: what is made here can be used anywhere."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def levels(sigmas) -> Tensor:
     """`sigmas` as (steps + 1,) strictly decreasing noise levels, all > 0 but perhaps the last."""
-    sigmas = _check.level("sigmas", sigmas)
+    sigmas = _check.level("sigmas", sigmas).detach()
     if sigmas.ndim != 1 or len(sigmas) < 2:
         raise ValueError(f"sigmas must have shape (steps + 1,), got {tuple(sigmas.shape)}")
     if not bool((sigmas[1:] < sigmas[:-1]).all()):
@@ -90,39 +116,73 @@ def levels(sigmas) -> Tensor:
 
 def initial(density: Density, n: int, sigma: Tensor, start, generator) -> Tensor:
     """Starting points (n, dim): `start`, or draws from N(0, sigma**2 I)."""
-    device = None if generator is None else generator.device
+    device = torch.device("cpu") if generator is None else generator.device
     if start is None:
         shape = (n, density.dim)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64, device=device)
         return float(sigma) * noise
-    x, _ = _check.points("start", start, density.dim)
-    if x.shape != (n, density.dim):
+    x = starting(density, start, generator)
+    if len(x) != n:
         raise ValueError(f"start must have shape ({n}, {density.dim}), got {tuple(x.shape)}")
-    return x if device is None else x.to(device)
+    return x
 
 
-def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> None:
-    """Warn where the density is known to have no finite integral at one of the levels.
+def starting(density: Density, start, generator) -> Tensor:
+    """`start` as float64 points (n, dim) without gradients, on the device of `generator` if any."""
+    x, _ = _check.points("start", start, density.dim)
+    if x.ndim != 2 or not len(x):
+        raise ValueError(f"start must have shape (n, {density.dim}), got {tuple(x.shape)}")
+    x = x.detach().clone() if x.is_inference() else x.detach()
+    return x if generator is None else x.to(generator.device)
+
+
+def within_reach(x: Tensor, sigma: float) -> None:
+    """Raise ValueError if particles (n, dim) have left the largest coordinate, or are NaN."""
+    if _check.largest(x) <= _check.LARGEST:
+        return
+    off = int((~(x.abs() <= _check.LARGEST).all(-1)).sum())
+    raise ValueError(
+        f"density must keep its particles within {_check.LARGEST:g}, but at sigma = {sigma:.3g} "
+        f"{off} of {len(x)} ran off beyond that or are NaN: its score is wrong near there, or it "
+        "is not normalisable"
+    )
+
+
+def look(method, x: Tensor, sigma: float):
+    """method(x, sigma) of a density; where x is out of its reach, the error says so."""
+    try:
+        return method(x, sigma)
+    except ValueError:
+        within_reach(x, sigma)
+        raise
+
+
+def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> bool:
+    """Warn where the density is known to have no finite integral at one of the levels; whether so.
 
     Of a long schedule 64 levels are looked at, evenly spread, both ends among them.
     """
-    chosen = torch.linspace(0, len(sigmas) - 1, min(len(sigmas), 64)).round().long()
-    looked = sigmas[chosen].tolist()
+    count = len(sigmas)
+    places = torch.linspace(0, count - 1, min(count, 64), dtype=torch.float64, device=sigmas.device)
+    looked = sigmas[places.round().long()].tolist()
     bad = [s for s in looked if density.normalisable(s) is False]
-    if bad:
+    if bad and not _SILENT.get():
         warnings.warn(
             f"the density is not normalisable at {len(bad)} of {len(looked)} noise levels (sigma "
             f"from {min(bad):.3g} to {max(bad):.3g}): the samples approximate no distribution",
-            stacklevel=3,
+            stacklevel=4,
         )
+    return bool(bad)
 
 
 @contextmanager
 def silenced():
     """Without the warning of `warn_if_not_normalisable`: a caller has given it for all levels."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the density is not normalisable")
+    token = _SILENT.set(True)
+    try:
         yield
+    finally:
+        _SILENT.reset(token)
 
 
 def progress_bar(

@@ -16,13 +16,17 @@ from projcomp.samplers.run import (
     ParticleRun,
     initial,
     levels,
+    look,
+    ordinary,
     progress_bar,
     warn_if_not_normalisable,
+    within_reach,
 )
 
 WEIGHTS = ("interaction", "density")
 
 
+@ordinary()
 def smc(
     density: Density,
     n: int,
@@ -62,8 +66,10 @@ def smc(
             exact for the first level; the default N(0, sigmas[0]^2 I) is corrected for by
             "density", so that log_z is then the log normaliser itself.
 
-    Returns a ParticleRun. Raises ValueError for a bad argument; warns as `reverse_diffusion`.
+    Returns a ParticleRun. Raises ValueError for a bad argument, or naming the noise level where
+    particles run off or weights are no longer finite; warns as `reverse_diffusion`.
     """
+    _check.source("generator", generator)
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     n = _check.count("n", n, 2)
@@ -80,35 +86,42 @@ def smc(
     x = initial(density, n, sigmas[0], start, generator)
     warn_if_not_normalisable(density, sigmas)
 
-    look = _looker(density, weights)
+    see = _looker(density, weights)
     log_weights, log_z = x.new_zeros(n), 0.0
     sizes, normalisers, resampled, path = [], [], [], []
-    with torch.no_grad():
-        high = float(sigmas[0])
-        score, value = look(x, high)
-        if weights == "density" and start is None:
-            noise = -0.5 * (x / high).square().sum(-1) - density.dim * math.log(high)
-            log_weights = value - noise + 0.5 * density.dim * math.log(2.0 * math.pi)
-        evaluations = 1
-        for low in [None, *progress_bar(sigmas[1:].tolist(), f"SMC ({weights})", progress)]:
-            if low is not None:
-                x, score, value, gain = _step(look, weights, x, score, value, high, low, generator)
-                log_weights, evaluations = log_weights + gain, evaluations + (low > 0)
-                high = low
-            sizes.append(effective_size(log_weights))
-            normalisers.append(log_z + float(torch.logsumexp(log_weights, 0)) - math.log(n))
-            again = sizes[-1] < threshold * n and high > 0
-            resampled.append(again)
-            if again:
-                chosen = ancestors(log_weights, resampling, generator)
-                x, score, value = x[chosen], score[chosen], value[chosen]
-                log_weights, log_z = torch.zeros_like(log_weights), normalisers[-1]
-            if chains is not None and low is not None and low > 0:
-                x = chains.run(at_level(density, low, kernel == "ula"), x, generator).state.x
-                score, value = look(x, low)
-                evaluations += 1
-            if keep_path:
-                path.append(x)
+    high = float(sigmas[0])
+    score, value = see(x, high)
+    if weights == "density" and start is None:
+        noise = -0.5 * (x / high).square().sum(-1) - density.dim * math.log(high)
+        log_weights = value - noise + 0.5 * density.dim * math.log(2.0 * math.pi)
+    evaluations = 1
+    for low in [None, *progress_bar(sigmas[1:].tolist(), f"SMC ({weights})", progress)]:
+        if low is not None:
+            x, score, value, gain = _step(see, weights, x, score, value, high, low, generator)
+            log_weights, evaluations = log_weights + gain, evaluations + (low > 0)
+            high = low
+        sizes.append(effective_size(log_weights))
+        if not math.isfinite(sizes[-1]):
+            raise ValueError(
+                f"density must give its particles finite weights, but at sigma = {high:.3g} they "
+                f"are not: its {'log density' if weights == 'density' else 'interaction'} is NaN "
+                "or infinite there"
+            )
+        normalisers.append(log_z + float(torch.logsumexp(log_weights, 0)) - math.log(n))
+        again = sizes[-1] < threshold * n and high > 0
+        resampled.append(again)
+        if again:
+            chosen = ancestors(log_weights, resampling, generator)
+            x, score, value = x[chosen], score[chosen], value[chosen]
+            log_weights, log_z = torch.zeros_like(log_weights), normalisers[-1]
+        if chains is not None and low is not None and low > 0:
+            target = at_level(density, low, kernel == "ula")
+            x = chains.run(target, x, generator, f" at sigma = {low:.3g}").state.x
+            score, value = see(x, low)
+            evaluations += 1
+        if keep_path:
+            path.append(x)
+    within_reach(x, high)
     if chains is not None:
         evaluations += chains.evaluations
     return ParticleRun(
@@ -117,20 +130,20 @@ def smc(
         evaluations,
         torch.stack(path) if keep_path else None,
         torch.log_softmax(log_weights, 0),
-        torch.tensor(sizes, dtype=torch.float64),
-        torch.tensor(normalisers, dtype=torch.float64),
-        torch.tensor(resampled),
+        torch.tensor(sizes, dtype=torch.float64, device="cpu"),
+        torch.tensor(normalisers, dtype=torch.float64, device="cpu"),
+        torch.tensor(resampled, device="cpu"),
     )
 
 
 def _looker(density: Density, weights: str):
     """What a step needs at a point: its score, and the interaction or the log density."""
     if weights == "interaction":
-        return density.score_and_interaction
-    return lambda x, sigma: density.log_prob_and_score(x, sigma)[::-1]
+        return lambda x, sigma: look(density.score_and_interaction, x, sigma)
+    return lambda x, sigma: look(density.log_prob_and_score, x, sigma)[::-1]
 
 
-def _step(look, weights, x, score, value, high, low, generator):
+def _step(see, weights, x, score, value, high, low, generator):
     """One ancestral step: new particles, what is seen there, and the gain of their log weights."""
     denoised = x + high**2 * score
     if low == 0.0:  # nothing is drawn: the last bit of the path counts by its first point
@@ -140,7 +153,7 @@ def _step(look, weights, x, score, value, high, low, generator):
     mean = denoised + ratio * (x - denoised)
     noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     moved = mean + low * (1.0 - ratio) ** 0.5 * noise
-    score_there, value_there = look(moved, low)
+    score_there, value_there = see(moved, low)
     if weights == "interaction":
         gain = math.log(high / low) * (high**2 * value + low**2 * value_there)
     else:

@@ -11,11 +11,12 @@ from projcomp import _check
 from projcomp.densities import Density
 from projcomp.samplers.chains import Chains
 from projcomp.samplers.resampling import SCHEMES, ancestors, effective_size
-from projcomp.samplers.run import ParticleRun
+from projcomp.samplers.run import ParticleRun, look, ordinary
 
 _MOST_STAGES = 1000
 
 
+@ordinary()
 def tempering(
     density: Density,
     n: int,
@@ -45,6 +46,7 @@ def tempering(
     Returns a ParticleRun with `temperatures`; log_z estimates log of the density's integral.
     Raises ValueError for a bad argument.
     """
+    _check.source("generator", generator)
     for name, given in (("density", density), ("base", base)):
         if not isinstance(given, Density):
             raise ValueError(f"{name} must be a Density, got {given!r}")
@@ -61,36 +63,40 @@ def tempering(
     x = base.sample(n, 0.0, generator)
     evaluations, log_z, t = 0, 0.0, 0.0
     sizes, normalisers, resampled, temperatures, path = [float(n)], [0.0], [False], [0.0], [x]
-    with torch.no_grad():
-        while t < 1.0:
-            if len(temperatures) > _MOST_STAGES:
-                raise ValueError(
-                    f"base must overlap with the density, but {_MOST_STAGES} stages of tempering "
-                    f"only reached t = {t:.3g}"
-                )
-            gap = density.log_prob(x) - base.log_prob(x)
-            evaluations += 1
-            step = _next(gap, 1.0 - t, threshold)
-            log_weights = step * gap
-            t = 1.0 if step == 1.0 - t else t + step
-            sizes.append(effective_size(log_weights))
-            log_z += float(torch.logsumexp(log_weights, 0)) - math.log(n)
-            normalisers.append(log_z)
-            resampled.append(True)
-            temperatures.append(t)
-            x = x[ancestors(log_weights, resampling, generator)]
-            x = chains.run(_between(density, base, t), x, generator).state.x
-            path.append(x)
+    while t < 1.0:
+        if len(temperatures) > _MOST_STAGES:
+            raise ValueError(
+                f"base must overlap with the density, but {_MOST_STAGES} stages of tempering "
+                f"only reached t = {t:.3g}"
+            )
+        gap = look(density.log_prob, x, 0.0) - look(base.log_prob, x, 0.0)
+        evaluations += 1
+        if not math.isfinite(effective_size(gap)):
+            raise ValueError(
+                "density must have a log density below infinity at every particle, and finite at "
+                f"some: not so at t = {t:.3g} of the way from base"
+            )
+        step = _next(gap, 1.0 - t, threshold)
+        log_weights = step * gap
+        t = 1.0 if step == 1.0 - t else t + step
+        sizes.append(effective_size(log_weights))
+        log_z += float(torch.logsumexp(log_weights, 0)) - math.log(n)
+        normalisers.append(log_z)
+        resampled.append(True)
+        temperatures.append(t)
+        x = x[ancestors(log_weights, resampling, generator)]
+        x = chains.run(_between(density, base, t), x, generator, f" at t = {t:.3g}").state.x
+        path.append(x)
     return ParticleRun(
         x,
-        torch.zeros(len(temperatures), dtype=torch.float64),
+        torch.zeros(len(temperatures), dtype=torch.float64, device="cpu"),
         evaluations + chains.evaluations,
         torch.stack(path) if keep_path else None,
         x.new_full((n,), -math.log(n)),
-        torch.tensor(sizes, dtype=torch.float64),
-        torch.tensor(normalisers, dtype=torch.float64),
-        torch.tensor(resampled),
-        torch.tensor(temperatures, dtype=torch.float64),
+        torch.tensor(sizes, dtype=torch.float64, device="cpu"),
+        torch.tensor(normalisers, dtype=torch.float64, device="cpu"),
+        torch.tensor(resampled, device="cpu"),
+        torch.tensor(temperatures, dtype=torch.float64, device="cpu"),
     )
 
 
