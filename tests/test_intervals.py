@@ -1,5 +1,6 @@
 """Means, shares and their intervals, at every scale."""
 
+import dataclasses
 import math
 import statistics
 
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from projcomp import metrics
+from projcomp.metrics import intervals
 from scipy import stats
 
 from tests.helpers import normal, seeded
@@ -43,6 +45,23 @@ def test_mean_and_error_of_every_dtype(dtype):
     wanted = metrics.mean_and_error(values.double())
     assert metrics.mean_and_error(values) == wanted
     assert metrics.mean_and_error([float(v) for v in values]) == wanted
+
+
+def test_an_interval_of_skewed_distances_leans_the_way_they_do():
+    """Hall's cubic turns the ends back to Student's; no skewness leaves them."""
+    for third in (1.2, -0.7, 1e-5, 1e-7, 0.0):
+        found = dataclasses.replace(COMPARISON, skewness=third)
+        n, half = found.batches, stats.t.ppf(0.975, found.batches - 1)
+        for end, wanted in zip(found.interval(), (half, -half), strict=True):
+            shift = (found.value - end) / found.error / math.sqrt(n)
+            turned = shift + third * shift**2 / 3 + third**2 * shift**3 / 27 + third / (6 * n)
+            assert math.sqrt(n) * turned == pytest.approx(wanted, rel=1e-8)
+    low, high = dataclasses.replace(COMPARISON, skewness=1.0).interval()
+    assert high - COMPARISON.value > COMPARISON.value - low
+    values = [1.0, 2.0, 4.0, 9.0]
+    mean, error = metrics.mean_and_error(values)
+    wanted = stats.skew(values, bias=False)
+    assert intervals.skewness(values, mean, error) == pytest.approx(wanted)
 
 
 def test_intervals_are_students():

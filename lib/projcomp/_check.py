@@ -194,12 +194,15 @@ def points(name: str, value, dim: int) -> tuple[Tensor, torch.dtype]:
     return x, value.dtype
 
 
-def fitting(name: str, answer: Tensor, dtype: torch.dtype) -> Tensor:
-    """`answer` in the dtype of the argument `name`, which it must fit: finite stays finite."""
-    if dtype == torch.float64:
+def fitting(name: str, answer: Tensor, dtype: torch.dtype, *, finite: bool = False) -> Tensor:
+    """`answer` in the dtype of the argument `name`, which it must fit.
+
+    What is finite stays finite; with `finite` anything else is refused too.
+    """
+    if dtype == answer.dtype and not finite:
         return answer
     rounded, most = answer.to(dtype), largest(answer)
-    if math.isfinite(most) and not math.isfinite(largest(rounded)):
+    if (finite or math.isfinite(most)) and not math.isfinite(largest(rounded)):
         raise ValueError(
             f"{name} must have a dtype that holds the answer: up to {most:g} in magnitude does "
             f"not fit in {dtype}"

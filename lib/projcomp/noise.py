@@ -119,7 +119,7 @@ def to_variance_preserving(x, sigma) -> Tensor:
     Raises ValueError for x not finite or above 1e100, and sigma < 0 or of another batch shape.
     """
     x, sigma, dtype = _with_column(x, sigma)
-    return _check.fitting("x", x / torch.sqrt(1.0 + sigma**2), dtype)
+    return _check.fitting("x", x / torch.sqrt(1.0 + sigma**2), dtype, finite=True)
 
 
 def from_variance_preserving(x, sigma) -> Tensor:
@@ -128,19 +128,19 @@ def from_variance_preserving(x, sigma) -> Tensor:
     Raises ValueError too where the answer does not fit in the dtype of x.
     """
     x, sigma, dtype = _with_column(x, sigma)
-    return _check.fitting("x", x * torch.sqrt(1.0 + sigma**2), dtype)
+    return _check.fitting("x", x * torch.sqrt(1.0 + sigma**2), dtype, finite=True)
 
 
 def to_flow(x, sigma) -> Tensor:
     """x_t = (1 - t) x_sigma with t = sigma / (1 + sigma). As `to_variance_preserving`."""
     x, sigma, dtype = _with_column(x, sigma)
-    return _check.fitting("x", x / (1.0 + sigma), dtype)
+    return _check.fitting("x", x / (1.0 + sigma), dtype, finite=True)
 
 
 def from_flow(x, sigma) -> Tensor:
     """x_sigma = x_t (1 + sigma). As `from_variance_preserving`."""
     x, sigma, dtype = _with_column(x, sigma)
-    return _check.fitting("x", x * (1.0 + sigma), dtype)
+    return _check.fitting("x", x * (1.0 + sigma), dtype, finite=True)
 
 
 def convert(value, x, sigma, source: str, target: str) -> Tensor:

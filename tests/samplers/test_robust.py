@@ -11,7 +11,7 @@ import numpy as np
 import projcomp as pc
 import pytest
 import torch
-from projcomp.samplers import resampling
+from projcomp.densities import _draw
 
 from tests.helpers import normal, seeded
 
@@ -263,9 +263,9 @@ def test_weighted_means_take_values_of_any_kind():
 
 def test_drawing_from_many_particles_follows_the_weights(monkeypatch):
     """By the other way of drawing: counts within 5 standard errors, nothing of no weight."""
-    monkeypatch.setattr(resampling, "_MULTINOMIAL", 4)
+    monkeypatch.setattr(_draw, "_MOST", 4)
     weights = torch.tensor([0.0, 0.1, 0.0, 0.25, 0.6, 0.05, 0.0], dtype=torch.float64)
-    counts = torch.bincount(resampling.drawn(weights.log(), 20_000, seeded(9)), minlength=7)
+    counts = torch.bincount(_draw.categories(weights, 20_000, seeded(9)), minlength=7)
     error = (weights * (1 - weights) / 20_000).sqrt()
     assert bool(((counts / 20_000 - weights).abs() <= 5 * error).all())
 
