@@ -189,7 +189,7 @@ def convert(value, x, sigma, source: str, target: str) -> Tensor:
     if source == target:
         return value.expand(*shape, -1)
     return _check.fitting(
-        "value", _convert(exact, x, sigma[..., None], source, target), value.dtype
+        "value", _convert(exact, x, sigma[..., None], source, target), value.dtype, finite=True
     )
 
 
