@@ -138,6 +138,8 @@ def test_means_within_five_errors_are_not_known():
 def test_an_estimate_says_what_it_is():
     assert str(Estimate(math.nan, math.nan)) == "not known"
     assert str(Estimate(0.5, 0.01)) == "0.5 ± 0.01"
+    assert str(Estimate(0.5, 1e-12)) == "0.5"
+    assert str(Estimate(1e-12, 1e-12)) == "0"
     low, high = Estimate(2.0, 0.1).interval()
     assert (low, high) == pytest.approx(
         (2 - 0.22622, 2 + 0.22622), abs=1e-4

@@ -46,6 +46,8 @@ class Estimate:
             return "not known"
         if abs(self.value) < 1e-10 and self.error < 1e-10:
             return "0"  # to rounding
+        if self.error < 1e-6 * abs(self.value):
+            return f"{self.value:.3g}"
         return printable(f"{self.value:.3g} ± {self.error:.1g}")
 
 

@@ -133,7 +133,8 @@ def _path(report: Report) -> list[str] | None:
 
 
 def _percent(share: Estimate) -> str:
-    return f"{100 * share.value:.0f} ± {100 * share.error:.1g}%"
+    error = f" ± {100 * share.error:.1g}" if share.error > 1e-6 * share.value else ""
+    return f"{100 * share.value:.0f}{error}%"
 
 
 def _real(comparison: Comparison | None) -> bool:
