@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import projcomp as pc
+import pytest
 import torch
 from projcomp import networks, scenes, warps
 from torch import Tensor
 
-from tests.helpers import normal, random_mixture, seeded
+from tests.helpers import close_in_scale, normal, random_mixture, seeded
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,42 @@ DENSITIES: dict[str, Case] = {
     "by score": Case(lambda: pc.Scored(2, by_score), log_prob=False),
     "network": Case(denoiser, log_prob=False),
 }
+
+
+every_density = pytest.mark.parametrize("case", DENSITIES.values(), ids=DENSITIES)
+
+
+def level(case: Case) -> float:
+    return 0.0 if case.clean else case.sigma
+
+
+def methods(case: Case, density: pc.Density) -> list:
+    """The functions of (x, sigma) that the density has, by name."""
+    found = [density.score, density.denoise]
+    if case.log_prob:
+        found += [density.log_prob, lambda x, sigma: density.log_prob_and_score(x, sigma)[0]]
+    return found
+
+
+def values_of(case: Case, density: pc.Density, x, sigma) -> list[torch.Tensor]:
+    return [method(x, sigma).detach() for method in methods(case, density)]
+
+
+def agree(case: Case, found, wanted, loosened: float = 1.0) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        close_in_scale(one, other, loosened * case.digits)
+
+
+@contextmanager
+def defaults(dtype=None, device=None):
+    """With another default dtype or device, and back."""
+    before = torch.get_default_dtype()
+    try:
+        if dtype is not None:
+            torch.set_default_dtype(dtype)
+        if device is not None:
+            torch.set_default_device(device)
+        yield
+    finally:
+        torch.set_default_dtype(before)
+        torch.set_default_device(None)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from projcomp import scenes
 
+from tests.every_density import defaults
 from tests.helpers import close, seeded
-from tests.test_every_density import defaults
 
 LIBRARY = Path(pc.__file__).parent
 INTEGERS = {"arange", "as_tensor", "randint", "randperm"}

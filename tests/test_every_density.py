@@ -5,51 +5,33 @@ from __future__ import annotations
 import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 import projcomp as pc
 import pytest
 import torch
-from torch.func import hessian, jacfwd, jacrev, jvp, vmap
+from torch.func import jvp, vmap
 
-from tests.every_density import DENSITIES, Case
-from tests.helpers import close, close_in_scale, normal, seeded
+from tests.every_density import (
+    DENSITIES,
+    Case,
+    agree,
+    defaults,
+    every_density,
+    level,
+    methods,
+    values_of,
+)
+from tests.helpers import close, close_in_scale, seeded
 
 F64 = torch.float64
-
-
-@pytest.fixture(params=DENSITIES, name="case")
-def every_case(request) -> Case:
-    return DENSITIES[request.param]
-
-
-def level(case: Case) -> float:
-    return 0.0 if case.clean else case.sigma
-
-
-def methods(case: Case, density: pc.Density) -> list:
-    """The functions of (x, sigma) that the density has, by name."""
-    found = [density.score, density.denoise]
-    if case.log_prob:
-        found += [density.log_prob, lambda x, sigma: density.log_prob_and_score(x, sigma)[0]]
-    return found
-
-
-def values_of(case: Case, density: pc.Density, x, sigma) -> list[torch.Tensor]:
-    return [method(x, sigma).detach() for method in methods(case, density)]
-
-
-def agree(case: Case, found, wanted, loosened: float = 1.0) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        close_in_scale(one, other, loosened * case.digits)
 
 
 # -- what comes in -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.int64])
+@every_density
 def test_dtypes(case, dtype):
     """The answer is that to the same numbers in float64, in the dtype of x."""
     density = case.make()
@@ -66,6 +48,7 @@ def test_dtypes(case, dtype):
             close(found, wanted.to(dtype), 0.0, 0.0)
 
 
+@every_density
 def test_arrays_lists_and_strides(case):
     density = case.make()
     x = case.points(6)
@@ -81,6 +64,7 @@ def test_arrays_lists_and_strides(case):
             close(one, other, 0.0, 0.0)
 
 
+@every_density
 def test_batches_of_any_shape(case):
     density = case.make()
     x = case.points(6)
@@ -96,6 +80,7 @@ def test_batches_of_any_shape(case):
     agree(case, single, [value[2] for value in wanted])
 
 
+@every_density
 def test_empty_batches(case):
     density = case.make()
     for shape in ((0,), (3, 0), (0, 2)):
@@ -108,6 +93,7 @@ def test_empty_batches(case):
         )
 
 
+@every_density
 def test_levels_broadcast(case):
     if case.clean:
         pytest.skip("it has one level alone")
@@ -142,6 +128,7 @@ def test_what_is_no_point(x, message):
             method(x, 0.5)
 
 
+@every_density
 def test_a_generator_is_one(case):
     density = case.make()
     for n, generator, message in (
@@ -152,117 +139,10 @@ def test_a_generator_is_one(case):
             density.sample(n, 0.0, generator)
 
 
-# -- derivatives ---------------------------------------------------------------------------------
-
-
-def differences(function, x: torch.Tensor, along: torch.Tensor, step: float) -> torch.Tensor:
-    """The derivative of function at x along a direction, to fourth order."""
-    with torch.no_grad():
-        near = function(x + step * along) - function(x - step * along)
-        wide = function(x + 2 * step * along) - function(x - 2 * step * along)
-    return (8 * near - wide) / (12 * step)
-
-
-@pytest.mark.parametrize("warm", [False, True])
-def test_derivatives_in_x_of_both_modes(case, warm):
-    density, x = case.make(), case.points(4)
-    along = normal(seeded(8), *x.shape)
-    for method in methods(case, density):
-
-        def function(y, method=method):
-            return method(y, level(case))
-
-        if warm:
-            function(x)
-        forward = jvp(function, (x,), (along,))[1].detach()
-        with_grad = x.clone().requires_grad_(True)
-        value = function(with_grad)
-        weights = normal(seeded(9), *value.shape)
-        if value.requires_grad:
-            (backward,) = torch.autograd.grad((value * weights).sum(), with_grad)
-        else:
-            backward = torch.zeros_like(x)
-        close_in_scale((backward * along).sum(), (forward * weights).sum().detach(), 1e-7)
-        step = 1e-3 * (1.0 if case.centre == 0 else 10.0)
-        measured = differences(function, x, along, step).detach()
-        scale = float(measured.abs().max()) + float(function(x).detach().abs().max()) + 1e-12
-        assert float((forward - measured).abs().max()) < 1e-5 * scale
-
-
-@pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize("many", [False, True])
-def test_derivatives_in_sigma_of_both_modes(case, warm, many):
-    if case.clean:
-        pytest.skip("it has one level alone")
-    density, x = case.make(), case.points(4)
-    sigma = torch.tensor(case.sigma, dtype=F64)
-    if many:
-        sigma = sigma * torch.tensor([1.0, 1.1, 0.9, 1.3], dtype=F64)
-    along = torch.ones_like(sigma)
-    for method in methods(case, density):
-
-        def function(s, method=method):
-            return method(x, s)
-
-        if warm:
-            function(sigma)
-        forward = jvp(function, (sigma,), (along,))[1].detach()
-        close(function(sigma).detach(), method(x, sigma.numpy()).detach(), 1e-12, 1e-12)
-        measured = differences(function, sigma, along, 1e-3 * case.sigma).detach()
-        scale = float(measured.abs().max()) + float(function(sigma).detach().abs().max()) + 1e-12
-        assert float((forward - measured).abs().max()) < 1e-6 * scale
-        given = sigma.clone().requires_grad_(True)
-        value = function(given)
-        if value.requires_grad:
-            weights = normal(seeded(9), *value.shape)
-            (backward,) = torch.autograd.grad((value * weights).sum(), given, allow_unused=True)
-            total = 0.0 if backward is None else backward.sum()
-            close_in_scale(torch.as_tensor(total, dtype=F64), (forward * weights).sum(), 1e-7)
-        else:
-            assert float(forward.abs().max()) == 0.0
-
-
-def test_mapped_over(case):
-    """vmap over points, over levels, and over both."""
-    density, x = case.make(), case.points(4)
-    for method in methods(case, density):
-        here = partial(method, sigma=level(case))
-        wanted = here(x).detach()
-        close_in_scale(vmap(here)(x).detach(), wanted, case.digits)
-        rows = vmap(here)(x.reshape(2, 2, -1)).detach()
-        close_in_scale(rows.reshape(wanted.shape), wanted, case.digits)
-        if case.clean:
-            continue
-        sigmas = case.sigma * torch.tensor([1.0, 2.0, 0.8, 1.2], dtype=F64)
-        wanted = method(x, sigmas).detach()
-        close_in_scale(vmap(method)(x, sigmas).detach(), wanted, case.digits)
-        wanted = method(x, sigmas[:, None]).detach()
-        close_in_scale(vmap(partial(method, x))(sigmas).detach(), wanted, case.digits)
-
-
-def test_jacobians_and_hessians(case):
-    density, x = case.make(), case.points(1)[0]
-    sigma = torch.tensor(level(case), dtype=F64)
-    score = density.score
-    found = jacfwd(score)(x, sigma).detach()
-    close_in_scale(jacrev(score)(x, sigma).detach(), found, 1e-8)
-    rows = vmap(jacfwd(score), (0, None))(torch.stack([x, x]), sigma).detach()
-    close_in_scale(rows[1], found, 1e-8)
-    if case.log_prob:
-        close_in_scale(hessian(density.log_prob)(x, sigma).detach(), found, 1e-8)
-        close_in_scale(jacrev(density.log_prob)(x, sigma).detach(), score(x, sigma).detach(), 1e-8)
-        if not case.clean:
-            bent = hessian(density.log_prob, argnums=1)(x, sigma).detach()
-            slope = jacfwd(density.log_prob, argnums=1)
-            measured = differences(
-                lambda s: slope(x, s), sigma, torch.ones_like(sigma), 1e-3 * sigma
-            )
-            close_in_scale(bent, measured.detach(), 1e-5)
-
-
 # -- where and how it runs -----------------------------------------------------------------------
 
 
+@every_density
 def test_plain_calls_record_nothing(case):
     density = case.make()
     if any(True for _ in getattr(getattr(density, "model", None), "parameters", list)()):
@@ -271,6 +151,7 @@ def test_plain_calls_record_nothing(case):
         assert not method(case.points(), level(case)).requires_grad
 
 
+@every_density
 def test_inference_mode(case):
     """Evaluated, made and warmed up in inference mode, and differentiated outside of it."""
     x = case.points()
@@ -291,6 +172,7 @@ def test_inference_mode(case):
         agree(case, values_of(case, density, made_inside, level(case)), wanted, 0.01)
 
 
+@every_density
 def test_pickled_and_copied(case):
     """Also after it was used under every transformation, and after a call that failed."""
     density, x = case.make(), case.points()
@@ -312,6 +194,7 @@ def test_pickled_and_copied(case):
         assert repr(same) == repr(density) or "object at" in repr(density)
 
 
+@every_density
 def test_in_threads(case):
     density, x = case.make(), case.points(50)
     levels = [level(case)] * 8 if case.clean else [case.sigma * (1 + j % 3) for j in range(8)]
@@ -324,24 +207,10 @@ def test_in_threads(case):
                 close(one, other, 0.0, 0.0)
 
 
-@contextmanager
-def defaults(dtype=None, device=None):
-    """With another default dtype or device, and back."""
-    before = torch.get_default_dtype()
-    try:
-        if dtype is not None:
-            torch.set_default_dtype(dtype)
-        if device is not None:
-            torch.set_default_device(device)
-        yield
-    finally:
-        torch.set_default_dtype(before)
-        torch.set_default_device(None)
-
-
 @pytest.mark.parametrize(
     "changed", [{"dtype": torch.float64}, {"dtype": torch.float16}, {"device": "meta"}]
 )
+@every_density
 def test_other_defaults(case, changed):
     """A density made, used and sampled under other defaults is the same, then and later."""
     x = case.points()
@@ -376,6 +245,7 @@ def sampled(density: pc.Density, sigma: float):
         return None
 
 
+@every_density
 def test_compiled(case):
     """torch.compile may break the graph, but gives the same numbers."""
     density, x = case.make(), case.points()

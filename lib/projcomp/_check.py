@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from projcomp._modes import values
+from projcomp._modes import uncompiled, values
 
 LARGEST = 1e100
 """Largest magnitude of a coordinate. Squared distances stay below the largest float64."""
@@ -50,6 +50,7 @@ def dense(name: str, tensor: Tensor) -> Tensor:
     return tensor
 
 
+@uncompiled
 def largest(tensor: Tensor) -> float:
     """Largest magnitude in `tensor`, without a temporary of its size; NaN if it holds one."""
     if not tensor.numel():
@@ -117,6 +118,7 @@ def source(name: str, generator) -> torch.Generator | None:
     return generator
 
 
+@uncompiled
 def level(name: str, sigma, *, like: Tensor | None = None, positive: bool = False) -> Tensor:
     """`sigma` as a float64 tensor of noise levels: finite, and >= 0 (or > 0)."""
     tensor = real(name, sigma, like=like)

@@ -20,6 +20,26 @@ CPU32 = {"dtype": torch.float32, "device": "cpu"}
 """For what is made of plain numbers, whatever torch's default dtype and device are."""
 
 
+def uncompiled(function: Callable) -> Callable:
+    """`function`, left alone by torch.compile: a graph that calls it is broken there.
+
+    What looks at values and keeps its results can't be traced. Dynamo, which takes seconds to
+    import, is asked for only where it is in use.
+    """
+    disabled: list[Callable] = []
+
+    @functools.wraps(function)
+    def outside(*args, **kwargs):
+        if "torch._dynamo" not in sys.modules:
+            return function(*args, **kwargs)
+        if not disabled:
+            disabled.append(torch.compiler.disable(function))
+        return disabled[0](*args, **kwargs)
+
+    return outside
+
+
+@uncompiled
 def transformed() -> bool:
     """Whether a transformation of `torch.func` is at work."""
     return _functorch.peek_interpreter_stack() is not None
@@ -45,6 +65,7 @@ def differentiated(tensor: Tensor) -> bool:
     return forward_ad.unpack_dual(tensor).tangent is not None
 
 
+@uncompiled
 def values(tensor: Tensor) -> Tensor:
     """What `tensor` holds, out of every wrapper and without derivatives: to look at."""
     while _functorch.is_functorch_wrapped_tensor(tensor):
@@ -52,6 +73,7 @@ def values(tensor: Tensor) -> Tensor:
     return tensor.detach()
 
 
+@uncompiled
 def mapped(*tensors: Tensor) -> bool:
     """Whether one of the tensors is mapped over (vmap), so that it has no values of its own."""
     for tensor in tensors:
@@ -72,25 +94,6 @@ def plainly(function: Callable) -> Callable:
     def outside(*args, **kwargs):
         with torch.inference_mode(False):
             return function(*args, **kwargs)
-
-    return outside
-
-
-def uncompiled(function: Callable) -> Callable:
-    """`function`, left alone by torch.compile: a graph that calls it is broken there.
-
-    What looks at values and keeps its results can't be traced. Dynamo, which takes seconds to
-    import, is asked for only where it is in use.
-    """
-    disabled: list[Callable] = []
-
-    @functools.wraps(function)
-    def outside(*args, **kwargs):
-        if "torch._dynamo" not in sys.modules:
-            return function(*args, **kwargs)
-        if not disabled:
-            disabled.append(torch.compiler.disable(function))
-        return disabled[0](*args, **kwargs)
 
     return outside
 
