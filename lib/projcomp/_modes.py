@@ -39,7 +39,6 @@ def uncompiled(function: Callable) -> Callable:
     return outside
 
 
-@uncompiled
 def transformed() -> bool:
     """Whether a transformation of `torch.func` is at work."""
     return _functorch.peek_interpreter_stack() is not None
@@ -65,7 +64,6 @@ def differentiated(tensor: Tensor) -> bool:
     return forward_ad.unpack_dual(tensor).tangent is not None
 
 
-@uncompiled
 def values(tensor: Tensor) -> Tensor:
     """What `tensor` holds, out of every wrapper and without derivatives: to look at."""
     while _functorch.is_functorch_wrapped_tensor(tensor):
@@ -73,7 +71,6 @@ def values(tensor: Tensor) -> Tensor:
     return tensor.detach()
 
 
-@uncompiled
 def mapped(*tensors: Tensor) -> bool:
     """Whether one of the tensors is mapped over (vmap), so that it has no values of its own."""
     for tensor in tensors:

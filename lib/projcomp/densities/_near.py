@@ -18,10 +18,11 @@ from projcomp._modes import mapped, values
 from projcomp._text import Brief
 
 _ROUNDING = 8 * torch.finfo(torch.float64).eps
-_SHARP = 1e-9
-"""Largest error of a log share that is left alone."""
-_SINGLE = 1e-8
-"""Largest error of a log density that is left alone where one point has all the share."""
+_SHARP, _SHARP_HIGH, _LOW = 1e-10, 4e-9, 64
+"""Largest bound on the error of a log share that is left alone (the error itself is far below): up
+to _LOW dimensions, where looking closely costs next to nothing, and above."""
+_SINGLE = 4e-8
+"""The same of a log density, where one point has all the share."""
 _NEGLIGIBLE = 45.0
 """Points this far below the nearest in their log share have none: exp(-45) = 3e-20."""
 
@@ -65,7 +66,8 @@ def near(points, half_norms, squares, products, precision, log_weights) -> Near 
     precise, away = values(precision), values(squares).sqrt()
     reach = float(half_norms.max()) ** 0.5 * 2**0.5
     worst = _ROUNDING * reach * (reach + away) * precise
-    if not bool((worst > _SHARP).any()):
+    sharp = _SHARP if points.shape[1] <= _LOW else _SHARP_HIGH
+    if not bool((worst > sharp).any()):
         return None
     logs = products.detach() * precision.detach() + log_weights[:, None]
     best = logs.argmax(0)

@@ -200,9 +200,9 @@ class Pushforward(Density):
         source = self.transform._inverse(points)
         if self.transform.orthogonal:
             return self.density._log_prob(source.T, sigma)
-        reached = (source.abs() <= _check.LARGEST).all(-1)
-        if not mapped(reached) and bool(values(reached).all()):
+        if not mapped(source) and _check.largest(source) <= _check.LARGEST:
             return self._changed(source, sigma)
+        reached = (source.abs() <= _check.LARGEST).all(-1)
         # Not through the inverse at all: its derivatives there would be NaN.
         inside = self.transform._forward(torch.zeros_like(points))
         source = self.transform._inverse(torch.where(reached[:, None], points, inside))

@@ -24,7 +24,7 @@ from projcomp.samplers.run import (
     warn_if_not_normalisable,
 )
 
-_LOOKED_AT = 1000
+_LOOKED_AT = 500
 _OFF, _ERRORS = 2.0, 5.0
 """How far off 1 the balance of a last level is warned of: twofold, and in standard errors."""
 

@@ -47,7 +47,7 @@ class ChainRun(Run):
     acceptance: (levels,) mean acceptance probability of the moves that count, at each level with
     moves (for unadjusted Langevin the share of the moves that were made: ones, but for particles
     that would have run off). step_sizes: (levels,), frozen after burn-in. effective, r_hat:
-    (levels,) `effective_samples` and `r_hat` of the level's draws, judged by the first 1,000 chains
+    (levels,) `effective_samples` and `r_hat` of the level's draws, judged by the first 500 chains
     where there are more. balance: (levels,) of the
     particles at its end, -mean(score . (x - mean x)) / dim, which is 1 in equilibrium.
     """
