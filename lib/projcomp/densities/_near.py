@@ -66,8 +66,8 @@ def near(points, half_norms, squares, products, precision, log_weights) -> Near 
     precise, away = values(precision), values(squares).sqrt()
     reach = float(half_norms.max()) ** 0.5 * 2**0.5
     worst = _ROUNDING * reach * (reach + away) * precise
-    sharp = _SHARP if points.shape[1] <= _LOW else _SHARP_HIGH
-    if not bool((worst > sharp).any()):
+    low = points.shape[1] <= _LOW
+    if not bool((worst > (_SHARP if low else _SHARP_HIGH)).any()):
         return None
     logs = products.detach() * precision.detach() + log_weights[:, None]
     best = logs.argmax(0)
@@ -75,7 +75,8 @@ def near(points, half_norms, squares, products, precision, log_weights) -> Near 
         mask = torch.ones(logs.shape, dtype=torch.bool, device=logs.device)
     else:
         mask = _candidates(values(logs), half_norms, away, precise)
-        if bool((worst < _SINGLE).all()) and mask.shape[1] == int(mask.sum()):
+        single = not low and mask.shape[1] == int(mask.sum())
+        if single and bool((worst < _SINGLE).all()):
             return None  # one point each: its share is one, whatever the rounding
     rows, columns = mask.nonzero().T
     points = points.to(mask.device)
