@@ -28,6 +28,14 @@ def test_the_benchmark_refuses_nonsense():
     assert "--threads and --repeats must be at least 1" in done.stderr
 
 
+def test_the_benchmark_of_steps_runs():
+    done = run("--quick", name="steps.py")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("logarithmic")]
+    errors = {line.split()[1]: float(line.split()[-1]) for line in rows}
+    assert errors["unipc3"] < errors["3m"] < errors["2m"] < errors["euler"]
+
+
 def test_the_samplers_benchmark_runs():
     done = run("--quick", "--repeats", "1", name="samplers.py")
     assert done.returncode == 0, done.stderr

@@ -138,7 +138,7 @@ def test_the_progress_bar(progress, shown, capsys):
         ((P, 5, [0.5, 1.0]), {}, r"sigmas must be strictly decreasing"),
         ((P, 5, [1.0, -0.1]), {}, r"sigmas must be >= 0, got -0.1"),
         ((P, 5, [math.inf, 0.0]), {}, r"sigmas must be finite"),
-        ((P, 5, SIGMAS, "hune"), {}, r"method must be one of euler, heun, sde; got 'hune'"),
+        ((P, 5, SIGMAS, "hune"), {}, r"method must be one of euler, heun, sde, 2m, .*; got 'hune'"),
         ((P, 5, SIGMAS), {"start": torch.zeros(4, 2)}, r"start must have shape \(5, 2\), got \(4,"),
         (
             (P, 5, SIGMAS),

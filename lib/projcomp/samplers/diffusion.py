@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities import Density
+from projcomp.samplers.multistep import History, Scheme, carried
 from projcomp.samplers.run import (
     Run,
     initial,
@@ -18,7 +18,17 @@ from projcomp.samplers.run import (
     within_reach,
 )
 
-METHODS = ("euler", "heun", "sde")
+SCHEMES = {
+    "euler": Scheme(1),
+    "2m": Scheme(2),
+    "3m": Scheme(3),
+    "unipc2": Scheme(2, corrects=True),
+    "unipc3": Scheme(3, corrects=True),
+    "sde": Scheme(1, rate=2),
+    "sde2m": Scheme(2, rate=2),
+    "sde3m": Scheme(3, rate=2),
+}
+METHODS = ("euler", "heun", "sde", *(name for name in SCHEMES if SCHEMES[name].order > 1))
 
 
 @ordinary()
@@ -40,6 +50,16 @@ def reverse_diffusion(
                  step, one on a last step to 0.
     ``"sde"``    ancestral sampling (DDPM; Ho et al. 2020): each step draws from the Gaussian
                  bridge between the particle and its denoised mean; weak order one.
+
+    One evaluation a step, and a step that looks back on earlier ones (see `multistep`):
+
+    ``"2m"``, ``"3m"``          the ODE, of order two and three (Lu et al. 2022).
+    ``"unipc2"``, ``"unipc3"``  the same, and each level is put right by what is found there (Zhao
+                            et al. 2023): of order three and four.
+    ``"sde2m"``, ``"sde3m"``    the reverse SDE, with means of order two and three.
+
+    They draw polynomials out over log sigma, so they want levels whose ratio changes slowly: a
+    `sigma_grid` with a large rho. Where the denoised mean jumps between two levels none is exact.
 
     Args:
         density: any Density with a score.
@@ -65,15 +85,28 @@ def reverse_diffusion(
     warn_if_not_normalisable(density, sigmas)
 
     path = [x] if keep_path else None
-    evaluations = 0
+    scheme = SCHEMES.get(method)
+    history: History = []
+    evaluations, before = 0, x
     pairs = list(zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True))
     for high, low in progress_bar(pairs, f"reverse diffusion ({method})", progress):
         denoised = look(density.denoise, x, high)
         evaluations += 1
-        if method == "sde":
-            x = _bridge(x, denoised, high, low, generator)
-        elif method == "euler" or low == 0:
-            x = denoised + (low / high) * (x - denoised)
+        if scheme is not None:
+            # While there is little to look back on, a first-order step would cost the order.
+            short = len(history) < scheme.order and scheme.rate == 1
+            if history and (scheme.corrects or short):
+                known = [(high, denoised), *history]
+                x = carried(before, known, history[0][0], high)
+                if path is not None:
+                    path[-1] = x
+            before, history = x, [(high, denoised), *history][: scheme.order]
+            x = carried(x, history, high, low, scheme.rate)
+            if scheme.rate == 2 and low > 0:
+                noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+                x = x + low * (1.0 - (low / high) ** 2) ** 0.5 * noise
+        elif low == 0:
+            x = denoised
         else:
             slope = (x - denoised) / high
             guess = x + (low - high) * slope
@@ -84,13 +117,3 @@ def reverse_diffusion(
             path.append(x)
     within_reach(x, float(sigmas[-1]))
     return Run(x, sigmas, evaluations, None if path is None else torch.stack(path))
-
-
-def _bridge(x: Tensor, denoised: Tensor, high: float, low: float, generator) -> Tensor:
-    """A draw of x_low given x_high = x and x_0 = denoised."""
-    ratio = (low / high) ** 2
-    mean = denoised + ratio * (x - denoised)
-    if low == 0:
-        return mean
-    noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-    return mean + low * (1.0 - ratio) ** 0.5 * noise

@@ -11,7 +11,7 @@ from projcomp import _check
 from projcomp.densities import Density
 from projcomp.samplers.chains import Chains, Leg
 from projcomp.samplers.convergence import FEWEST, balance, summary
-from projcomp.samplers.diffusion import METHODS, reverse_diffusion
+from projcomp.samplers.diffusion import reverse_diffusion
 from projcomp.samplers.kernels import Target
 from projcomp.samplers.run import (
     ChainRun,
@@ -24,6 +24,7 @@ from projcomp.samplers.run import (
     warn_if_not_normalisable,
 )
 
+PREDICTORS = ("euler", "heun", "sde")
 _LOOKED_AT = 500
 _OFF, _ERRORS = 2.0, 5.0
 """How far off 1 the balance of a last level is warned of: twofold, and in standard errors."""
@@ -128,7 +129,7 @@ def annealed_mcmc(
     if predictor == "auto":
         predictor = "sde" if kernel == "ula" else None
     if predictor is not None:
-        _check.choice("predictor", predictor, METHODS)
+        _check.choice("predictor", predictor, PREDICTORS)
     x = initial(density, n, sigmas[0], start, generator)
     hopeless = warn_if_not_normalisable(density, sigmas)
 
