@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 
+from tests.every_density import defaults
 from tests.helpers import close, mixtures, normal, random_mixture
 
 
@@ -124,23 +125,16 @@ def test_cells_as_narrow_as_float64_can_tell_apart():
         pc.Grid([1.0], [high], 41)
 
 
-@pytest.mark.parametrize("default", ["dtype", "device"])
-def test_the_defaults_of_torch_make_no_difference(default):
+@pytest.mark.parametrize("changed", [{"dtype": torch.float16}, {"device": "meta"}])
+def test_the_defaults_of_torch_make_no_difference(changed):
     def everything():
         grid = pc.Grid([0, -1], [1.0, 5.0], np.array([3, 4]))
         masses = grid.masses(pc.gaussian([0.0, 1.0], 1.0))
         return grid.points, masses, *grid.histogram([[0.5, 0.1], [9.0, 9.0]]), grid.volume
 
-    wanted, dtype = everything(), torch.get_default_dtype()
-    try:
-        if default == "dtype":
-            torch.set_default_dtype(torch.float16)
-        else:
-            torch.set_default_device("meta")
+    wanted = everything()
+    with defaults(**changed):
         found = everything()
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_default_device(None)
     for one, other in zip(found, wanted, strict=True):
         close(one, other, 0.0, 0.0)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projcomp import noise
 
+from tests.every_density import defaults
 from tests.helpers import close, close_in_scale, mixtures, normal, points_near, seeded
 
 NAMES = noise.PARAMETERISATIONS
@@ -397,8 +398,8 @@ def test_tensors_made_in_inference_mode_take_part_in_derivatives():
         assert torch.isfinite(torch.autograd.grad(function(x, sigma).sum(), sigma)[0])
 
 
-@pytest.mark.parametrize("default", ["dtype", "device"])
-def test_the_defaults_of_torch_make_no_difference(default):
+@pytest.mark.parametrize("changed", [{"dtype": torch.float16}, {"device": "meta"}])
+def test_the_defaults_of_torch_make_no_difference(changed):
     def everything():
         return [
             pc.sigma_grid(0.002, 100.0, 9),
@@ -408,16 +409,9 @@ def test_the_defaults_of_torch_make_no_difference(default):
             *(noise.convert([1.0, 2.0], [3, 4], 0.5, *pair) for pair in PAIRS),
         ]
 
-    wanted, dtype = everything(), torch.get_default_dtype()
-    try:
-        if default == "dtype":
-            torch.set_default_dtype(torch.float16)
-        else:
-            torch.set_default_device("meta")
+    wanted = everything()
+    with defaults(**changed):
         found = everything()
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_default_device(None)
     for one, other in zip(found, wanted, strict=True):
         close(one, other, 0.0, 0.0)
 
