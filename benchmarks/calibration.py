@@ -106,7 +106,6 @@ def numbers_of(report) -> dict[str, pc.diagnostics.Estimate]:
         "delta off its block": leak.off_block,
         "delta changed by the rest": leak.others,
         "change in all": leak.change,
-        "dependence of the blocks": report.background.entanglement,
         "spread of the interaction": middle.interaction,
         "TV, composed to noised": middle.commuting,
         "TV, samples to composed": path.levels[-1].path,

@@ -30,12 +30,17 @@ def real(name: str, value, *, like: Tensor | None = None) -> Tensor:
             raise ValueError(f"{name}: entries do not form an array ({error})") from None
     tensor = dense(name, value if isinstance(value, Tensor) else from_numpy(name, value))
     tensor = tensor.to(device=tensor.device if like is None else like.device, dtype=torch.float64)
-    if tensor.is_inference() and not torch.is_inference_mode_enabled():
-        tensor = tensor.clone()  # which derivatives can be taken of
+    tensor = ordinary(tensor)
     if not math.isfinite(largest(tensor)):
         bad = int((~torch.isfinite(values(tensor))).sum())
         raise ValueError(f"{name} must be finite, got {bad} NaN or infinite of {tensor.numel()}")
     return tensor
+
+
+def ordinary(tensor: Tensor) -> Tensor:
+    """`tensor`, or a copy of one from inference mode that can take part in derivatives."""
+    made_there = tensor.is_inference() and not torch.is_inference_mode_enabled()
+    return tensor.clone() if made_there else tensor
 
 
 def dense(name: str, tensor: Tensor) -> Tensor:
@@ -188,7 +193,7 @@ def points(name: str, value, dim: int) -> tuple[Tensor, torch.dtype]:
     A floating dtype is honoured in the answer; integers, lists and NumPy integers get float64.
     """
     value = floating(name, value)
-    x = value.to(torch.float64)
+    x = ordinary(value.to(torch.float64))
     if x.ndim == 0 or x.shape[-1] != dim:
         raise ValueError(f"{name} must have shape (..., {dim}), got {tuple(x.shape)}")
     if not largest(x) <= LARGEST:

@@ -94,19 +94,12 @@ def sigma_from_time(time) -> Tensor:
     return time / (1.0 - time)
 
 
-def _coordinates(x: Tensor) -> Tensor:
-    """x in float64, finite and at most 1e100, such that derivatives can be taken."""
-    exact, _ = _check.points("x", x, x.shape[-1])
-    kept = exact.is_inference() and not torch.is_inference_mode_enabled()
-    return exact.clone() if kept else exact
-
-
 def _with_column(x, sigma) -> tuple[Tensor, Tensor, torch.dtype]:
     """x as a float64 tensor (..., n), sigma as a (..., 1), and the dtype of the answer."""
     x = _check.floating("x", x)
     if x.ndim == 0:
         raise ValueError("x must have shape (..., n), got ()")
-    exact = _coordinates(x)
+    exact = _check.points("x", x, x.shape[-1])[0]
     sigma = _check.level("sigma", sigma, like=x)
     _check.batch_shape(x, sigma)
     return exact, sigma[..., None], x.dtype
@@ -182,7 +175,9 @@ def convert(value, x, sigma, source: str, target: str) -> Tensor:
             f"value and x must have shapes (..., n) that broadcast, got {tuple(value.shape)} "
             f"and {tuple(x.shape)}"
         ) from None
-    exact, x = torch.broadcast_tensors(_check.real("value", value), _coordinates(x))
+    exact, x = torch.broadcast_tensors(
+        _check.real("value", value), _check.points("x", x, x.shape[-1])[0]
+    )
     divides = source != target and (target == "score" or source == "denoised")
     sigma = _check.level("sigma", sigma, like=x, positive=divides)
     shape = _check.batch_shape(x, sigma)

@@ -64,7 +64,7 @@ def test_every_cosine_has_an_error_that_shrinks():
         assert getattr(many, f"{name}_error")[0, 1] < error
         assert abs(value - getattr(many, name)[0, 1]) < 5 * error
     assert 0 < many.across_error[0, 1] < 0.2
-    assert many.share_error > 0
+    assert 0 < many.share_error < few.share_error
 
 
 def test_a_delta_that_vanishes_has_no_cosine():
@@ -85,12 +85,12 @@ def test_a_leak_of_nothing_is_not_known():
 
 
 def test_a_network_that_moves_no_mean_is_not_told_of_one():
-    """Both shipped concepts move no mean that their samples would show, or none at all."""
+    """What "shear" learned moves no mean, and 800 samples show none of the network's own error."""
     background, concepts = networks.load("shear")
     levels = pc.sigma_grid(0.02, 40.0, 8)[:-1]
     report = pc.diagnose(background, concepts, sigmas=levels, samples=800, generator=seeded(3))
-    value, error = report.path.mean_cosines[0, 1], report.path.mean_cosines_error[0, 1]
-    assert value.isnan() or error > 0
+    assert report.path.mean_cosines[0, 1].isnan()
+    assert report.path.mean_cosines_error[0, 1].isnan()
 
 
 def test_jackknife_is_the_error_of_a_mean():

@@ -1,4 +1,4 @@
-"""Draws from a finite set."""
+"""Draws that several samplers share."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def categories(weights: Tensor, n: int, generator: torch.Generator | None) -> Te
     edges = weights.cumsum(0)
     teeth = torch.rand(n, generator=generator, dtype=edges.dtype, device=edges.device) * edges[-1]
     return torch.searchsorted(edges, teeth, right=True).clamp(max=len(edges) - 1)
+
+
+def normal_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers in the shape of x, of its dtype and on its device."""
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from projcomp.densities import Density
+from projcomp.densities._draw import normal_like
 from projcomp.diagnostics.measure import jackknife
 
 _KNOWN = 5.0
@@ -121,16 +122,15 @@ def mean_changes(
     concepts: Sequence[Density],
     clean: Sequence[Tensor],
     sigma: float,
-    noise: Callable[[Tensor], Tensor],
+    generator,
 ) -> Tensor:
     """(k, m, n), whose means are mu_i - mu_b: denoised samples of each, less those of p_b.
 
     The mean of D_i(x) over x of p_i^sigma is mu_i at any level, and far less noisy than the samples
-    themselves. clean: m samples of p_b and of each p_i. noise: of the shape of what it is given,
-    the same for all.
+    themselves. clean: m samples of p_b and of each p_i. The noise is the same for all.
     """
     m = min(len(points) for points in clean)
-    shift = sigma * noise(clean[0][:m])
+    shift = sigma * normal_like(clean[0][:m], generator)
     base, *rest = (
         density.denoise(points[:m] + shift, sigma)
         for density, points in zip([background, *concepts], clean, strict=True)

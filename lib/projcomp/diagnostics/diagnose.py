@@ -14,7 +14,7 @@ from projcomp.composition import Composition, compose
 from projcomp.densities import Density, Scored
 from projcomp.diagnostics.angles import mean_changes, mean_cosines
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
-from projcomp.diagnostics.measure import BATCHES, draw, noise_like, noise_range
+from projcomp.diagnostics.measure import BATCHES, draw, noise_range
 from projcomp.diagnostics.path import Path, commuting, follow
 from projcomp.diagnostics.report import Background, Concept, Report
 from projcomp.diagnostics.subspaces import Features, features_of, find_blocks, found_features
@@ -147,7 +147,7 @@ def _path(composition: Composition, samples, levels, generator, notes) -> Path |
 def _with_mean_cosines(path: Path, densities, clean, sigma: float, generator) -> Path:
     """Of means that are measured on the densities' own samples, wherever the levels lie."""
     background, *concepts = densities
-    changes = mean_changes(background, concepts, clean, sigma, noise_like(generator))
+    changes = mean_changes(background, concepts, clean, sigma, generator)
     size = max(float(points.abs().max()) for points in clean)
     cosines, errors = mean_cosines(changes, 1e-12 * (sigma + size))
     return replace(path, mean_cosines=cosines, mean_cosines_error=errors)

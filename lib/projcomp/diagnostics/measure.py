@@ -13,6 +13,7 @@ from torch import Tensor
 from projcomp import _check, metrics
 from projcomp._text import printable
 from projcomp.densities import Density
+from projcomp.densities._draw import normal_like
 from projcomp.metrics.intervals import student
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
@@ -118,9 +119,4 @@ def jackknife(function: Callable[[Tensor], Tensor], count: int) -> tuple[Tensor,
 
 def noised(clean: Tensor, sigma: float, generator) -> Tensor:
     """clean + sigma eps."""
-    return clean + sigma * noise_like(generator)(clean)
-
-
-def noise_like(generator) -> Callable[[Tensor], Tensor]:
-    """Standard normal noise, in the shape of what it is given."""
-    return lambda x: torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    return clean + sigma * normal_like(clean, generator)

@@ -6,6 +6,7 @@ import torch
 
 from projcomp import _check
 from projcomp.densities import Density
+from projcomp.densities._draw import normal_like
 from projcomp.samplers.multistep import History, Scheme, carried
 from projcomp.samplers.run import (
     Run,
@@ -103,8 +104,7 @@ def reverse_diffusion(
             before, history = x, [(high, denoised), *history][: scheme.order]
             x = carried(x, history, high, low, scheme.rate)
             if scheme.rate == 2 and low > 0:
-                noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-                x = x + low * (1.0 - (low / high) ** 2) ** 0.5 * noise
+                x = x + low * (1.0 - (low / high) ** 2) ** 0.5 * normal_like(x, generator)
         elif low == 0:
             x = denoised
         else:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp.densities._draw import normal_like
 
 KERNELS = ("ula", "mala", "hmc")
 TARGET_ACCEPTANCE = {"mala": 0.574, "hmc": 0.8}
@@ -48,7 +49,7 @@ def begin(target: Target, x: Tensor) -> State:
 
 def ula(state: State, target: Target, step: float, generator) -> tuple[State, Tensor]:
     """Unadjusted Langevin: x + step^2 s / 2 + step xi. Needs scores alone; biased by its step."""
-    noise = _normal(state.x, generator)
+    noise = normal_like(state.x, generator)
     x = state.x + _half_square(step) * state.score + step * noise
     there, stands = _propose(target, x, state)
     if step * _check.largest(there.score) > _QUIET:
@@ -82,7 +83,7 @@ def langevin_log_ratio(state: State, there: State, step: float) -> Tensor:
 
 def mala(state: State, target: Target, step: float, generator) -> tuple[State, Tensor]:
     """Metropolis-adjusted Langevin (Roberts and Tweedie 1996): exact, needs a log density."""
-    noise = _normal(state.x, generator)
+    noise = normal_like(state.x, generator)
     x = state.x + _half_square(step) * state.score + step * noise
     there, stands = _propose(target, x, state)
     back = (state.x - there.x - _half_square(step) * there.score) / step
@@ -98,7 +99,7 @@ def hmc(
 
     A trajectory that leaves what can be reached on its way is rejected at its end.
     """
-    momentum = _normal(state.x, generator)
+    momentum = normal_like(state.x, generator)
     before = state.log_prob - 0.5 * momentum.square().sum(-1)
     there, velocity, stands = state, momentum, None
     for _ in range(leapfrog):
@@ -189,7 +190,3 @@ def _asked(target: Target, x: Tensor) -> Tensor:
             return x.new_zeros(1, dtype=torch.bool)
         return torch.cat([_asked(target, half) for half in x.tensor_split(2)])
     return x.new_ones(len(x), dtype=torch.bool)
-
-
-def _normal(like: Tensor, generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)

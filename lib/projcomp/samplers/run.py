@@ -132,7 +132,7 @@ def starting(density: Density, start, generator) -> Tensor:
     x, _ = _check.points("start", start, density.dim)
     if x.ndim != 2 or not len(x):
         raise ValueError(f"start must have shape (n, {density.dim}), got {tuple(x.shape)}")
-    x = x.detach().clone() if x.is_inference() else x.detach()
+    x = x.detach()
     return x if generator is None else x.to(generator.device)
 
 

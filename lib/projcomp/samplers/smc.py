@@ -9,6 +9,7 @@ import torch
 from projcomp import _check
 from projcomp.composition import Composition
 from projcomp.densities import Density
+from projcomp.densities._draw import normal_like
 from projcomp.samplers.chains import Chains
 from projcomp.samplers.mcmc import at_level
 from projcomp.samplers.resampling import SCHEMES, ancestors, effective_size
@@ -151,7 +152,7 @@ def _step(see, weights, x, score, value, high, low, generator):
         return denoised, score, value, gain
     ratio = (low / high) ** 2
     mean = denoised + ratio * (x - denoised)
-    noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    noise = normal_like(x, generator)
     moved = mean + low * (1.0 - ratio) ** 0.5 * noise
     score_there, value_there = see(moved, low)
     if weights == "interaction":

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from projcomp import _check
 from projcomp._modes import plainly
-from projcomp._text import Brief
 from projcomp.networks.layers import convolution, source_of_weights
 from projcomp.networks.store import load_network
 from projcomp.scenes.rendering import image_position
@@ -131,7 +130,7 @@ def shipped_counter() -> Counter:
 
 
 @dataclass(frozen=True, repr=False)
-class Labelled(Brief):
+class Labelled:
     """Generated pictures with labels by eye.
 
     pictures: (64, 3, 32, 32). row, asked: (64,) lists: which networks drew it, and how many objects
