@@ -24,6 +24,8 @@ import torch
 
 CONCEPTS, COMPONENTS, DIM, SIGMA = 4, 8, 2, 0.5
 MEGABYTE = 2**20
+IN_FLOAT32 = 1.0
+"""Up to this sigma few points matter here: they are found in a float32 copy."""
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -129,7 +131,12 @@ def composition() -> pc.Composition:
 def composed_scores(points: int, repeats: int) -> None:
     x = 3 * torch.randn(points, DIM, generator=seeded(1), dtype=torch.float64)
     c = composition()
-    ways = {"projcomp": lambda: c.score(x, SIGMA), "torch.distributions, autograd": plain(x)}
+    ways = {
+        "projcomp": lambda: c.score(x, SIGMA),
+        "with the interaction": lambda: c.score_and_interaction(x, SIGMA)[0],
+        "with log density too": lambda: c.evaluate(x, SIGMA).score,
+        "torch.distributions, autograd": plain(x),
+    }
     if importlib.util.find_spec("jax"):
         ways["jax.jit, float64"] = compiled(x)
     times, wanted, rows = timed(ways, repeats), ways["projcomp"](), []
@@ -185,8 +192,21 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def empirical_child(points: int, dim: int, batch: int, repeats: int, offset: float) -> None:
-    """In a process of its own: prints peak memory above the baseline, least and median time."""
+def plain_products(data: torch.Tensor, x: torch.Tensor, sigma: float) -> Callable[[], object]:
+    """The score of the points `data` (N, n) at x (B, n) in four lines of torch."""
+    half_norms = 0.5 * (data * data).sum(1)
+
+    def score() -> torch.Tensor:
+        share = torch.softmax((x @ data.T - half_norms) / sigma**2, 1)
+        return (share @ data - x) / sigma**2
+
+    return score
+
+
+def empirical_child(
+    points: int, dim: int, batch: int, repeats: int, offset: float, sigma: float
+) -> None:
+    """In a process of its own: prints peak memory above the baseline, times, and the gap."""
 
     def draw(count: int, dim: int, seed: int) -> torch.Tensor:
         x = torch.randn(count, dim, generator=seeded(seed), dtype=torch.float64)
@@ -196,35 +216,52 @@ def empirical_child(points: int, dim: int, batch: int, repeats: int, offset: flo
     baseline = peak()
     data, x = draw(points, dim, 0), draw(batch, dim, 1)
     p = pc.Empirical(data)
-    score = p.score(x, 5.0)
+    score = p.score(x, sigma)
     held = peak() - baseline
     needed = data.nbytes + x.nbytes + score.nbytes + batch * points * 8
-    least, median = timed({"": lambda: p.score(x, 5.0)}, repeats)[""]
-    print(held, needed, least, median)
+    if sigma <= IN_FLOAT32:
+        needed += data.nbytes // 2
+    plain = plain_products(data, x, sigma)
+    times = timed({"projcomp": lambda: p.score(x, sigma), "plain": plain}, repeats)
+    gap = float((plain() - score).abs().max() / score.abs().max())
+    print(held, needed, *times["projcomp"], times["plain"][0], gap)
 
 
 def empirical_scores(points: int, dim: int, batch: int) -> None:
     rows = []
     for name, offset in (("about the origin", 0.0), ("far from it", 100.0)):
-        command = [sys.executable, __file__, *sys.argv[1:], "--empirical-child", str(offset)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        held, needed, least, median = (float(part) for part in done.stdout.split())
-        rows.append(
-            [
-                name,
-                f"{1e3 * least:.1f}",
-                f"{1e3 * median:.1f}",
-                f"{held / MEGABYTE:.0f}",
-                f"{needed / MEGABYTE:.0f}",
-                f"{held / needed:.2f}",
-            ]
-        )
+        for sigma in (0.5, 1.0, 5.0):
+            child = ["--empirical-child", str(offset), str(sigma)]
+            command = [sys.executable, __file__, *sys.argv[1:], *child]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            held, needed, least, median, plain, gap = map(float, done.stdout.split())
+            rows.append(
+                [
+                    name,
+                    f"{sigma:g}",
+                    f"{1e3 * least:.1f}",
+                    f"{1e3 * median:.1f}",
+                    f"{1e3 * plain:.1f}",
+                    f"{plain / least:.1f}",
+                    f"{gap:.0e}",
+                    f"{held / MEGABYTE:.0f}",
+                    f"{needed / MEGABYTE:.0f}",
+                    f"{held / needed:.2f}",
+                ]
+            )
     table(
         f"Score of an empirical distribution of {points:,} points in R^{dim}, {batch} at a time",
-        ["points", "least ms", "median ms", "peak MB", "needed MB", "ratio"],
+        [
+            "points", "sigma", "least ms", "median ms", "plain ms", "times as fast", "gap",
+            "peak MB", "needed MB", "ratio",
+        ],
         rows,
+    )  # fmt: skip
+    print(
+        "plain: plain matrix products in torch, and the largest gap to them for the largest entry"
     )
-    print("needed: points, batch and answer, and one (batch, points) matrix")
+    print("needed: points, batch and answer, one (batch, points) matrix, and up to sigma = 1 the")
+    print("points in float32 (not made for few points)")
 
 
 def main() -> None:
@@ -234,7 +271,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads for torch (default: 2)")
     parser.add_argument("--repeats", type=int, default=15, help="timed runs (default: 15)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
-    parser.add_argument("--empirical-child", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--empirical-child", type=float, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.threads < 1 or options.repeats < 1:
         parser.error("--threads and --repeats must be at least 1")
@@ -242,7 +279,7 @@ def main() -> None:
     small, repeats = options.quick, options.repeats
     empirical = (400, 300, 16) if small else (4000, 3072, 64)
     if options.empirical_child is not None:
-        empirical_child(*empirical, repeats, options.empirical_child)
+        empirical_child(*empirical, repeats, *options.empirical_child)
         return
     print(
         f"torch {torch.__version__}, Python {platform.python_version()}, "

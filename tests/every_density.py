@@ -142,6 +142,15 @@ DENSITIES: dict[str, Case] = {
     ),
     "simple product": Case(lambda: pc.simple_product([mixture(2), mixture(3)])),
     "bayes": Case(lambda: pc.bayes(mixture(3), [mixture(3, seed=5), mixture(2, seed=6)])),
+    "either": Case(lambda: pc.Mixture([mixture(2), cloud(4), Tilted(2)], [0.2, 0.5, 0.3])),
+    "either or none": Case(lambda: pc.Mixture([mixture(2), pc.gaussian([9.0, 0.0], 1.0)], [1, 0])),
+    "either, without noise": Case(
+        lambda: pc.Mixture([mixture(2), pc.Box([-0.5, -1.0], [2.0, 0.5])]), clean=True
+    ),
+    "box": Case(lambda: pc.Box([-0.5, -1.0, 0.0], [2.0, 0.5, 1e-3])),
+    "thin box, far out": Case(lambda: pc.Box([-0.5, 3.0], [-0.4, 4.0]), sigma=0.05),
+    "ring": Case(lambda: pc.Ring([0.3, -0.2], 0.7)),
+    "thin ring": Case(lambda: pc.Ring([0.3, -0.2], 3.0), sigma=0.1),
     "places": Case(presences),
     "composed places": Case(composed_presences),
     "by log density": Case(lambda: Tilted(2)),

@@ -34,6 +34,7 @@ def test_the_benchmark_of_steps_runs():
     rows = [line for line in done.stdout.splitlines() if line.startswith("logarithmic")]
     errors = {line.split()[1]: float(line.split()[-1]) for line in rows}
     assert errors["unipc3"] < errors["3m"] < errors["2m"] < errors["euler"]
+    assert errors["sde2m"] < errors["sde"]
 
 
 def test_the_samplers_benchmark_runs():

@@ -168,7 +168,13 @@ def test_sigma_grid_of_karras():
     """Equation 5 with the values of their table: 18 steps, 0.002 to 80, rho 7."""
     index = torch.arange(18, dtype=torch.float64)
     wanted = (80 ** (1 / 7) + index / 17 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7
-    close(pc.sigma_grid(0.002, 80, 18)[:-1], wanted, 1e-12)
+    close(pc.sigma_grid(0.002, 80, 18, rho=7)[:-1], wanted, 1e-12)
+
+
+def test_sigma_grid_is_geometric_unless_told():
+    grid = pc.sigma_grid(0.002, 80.0, 18)[:-1]
+    close(grid, 80.0 * (0.002 / 80.0) ** (torch.arange(18, dtype=torch.float64) / 17), 1e-13)
+    close(grid, pc.sigma_grid(0.002, 80.0, 18, rho=1e15)[:-1], 1e-13)
 
 
 def exact_grid(low, high, steps, rho):

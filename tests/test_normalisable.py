@@ -1,14 +1,19 @@
 """Which compositions have a finite integral."""
 
+import itertools
 import math
+import warnings
 
+import numpy as np
 import projcomp as pc
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from projcomp import tails
+from projcomp.samplers.run import warn_if_not_normalisable
 
-from tests.helpers import families, random_mixture, seeded, uniform
+from tests.helpers import KINDS, families, random_mixture, seeded, uniform
 
 
 def curvature_far_out(c: pc.Density, sigma: float) -> float:
@@ -57,6 +62,7 @@ def two_over(variance: float) -> pc.Composition:
         (0.49, 0.0, False),
         (0.36, 0.0, False),
         (0.64, 0.0, True),
+        (0.5 * (1 + 1e-15), 0.0, False),  # positive, but by less than rounding
         (0.36, math.sqrt(0.28) + 1e-6, True),  # at noise sigma iff sigma^2 > 1 - 2 s^2
         (0.36, math.sqrt(0.28) - 1e-6, False),
         (0.36, 1.0, True),
@@ -147,3 +153,133 @@ def test_quadrature_agrees():
         inner, outer = (float(g.log_integral(c.log_prob(g.points))) for g in (small, large))
         assert c.normalisable() is wanted
         assert (abs(outer - inner) < 1e-6) is wanted
+
+
+# -- many levels at once -------------------------------------------------------------------------
+
+
+def by_definition(terms, sigma: float) -> bool | None:
+    """The eigenvalues of every choice of one precision from each density, level by level."""
+    choices = []
+    for density, exponent in terms:
+        if isinstance(density, pc.Flat) or exponent == 0:
+            continue
+        if not isinstance(density, pc.GaussianMixture):
+            return None
+        precisions = density.precisions(sigma)[density.weights > 0]
+        if exponent < 0 and len(torch.unique(precisions, dim=0)) > 1:
+            return None
+        choices.append(exponent * (precisions if exponent > 0 else precisions[:1]))
+    if not choices:
+        return False
+    totals = np.stack(
+        [torch.stack(choice).sum(0).numpy() for choice in itertools.product(*choices)]
+    )
+    rounding = 1e-14 * sum(float(choice.abs().max()) for choice in choices)
+    return bool((np.linalg.eigvalsh(totals) > rounding).all())
+
+
+LEVELS = [1e9, 1e4, 20.0, 3.0, 1.0, 0.7, 0.5, 0.3, 0.1, 0.01, 0.0]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 10), st.booleans(), st.lists(
+    st.sampled_from([1.0, 1.0, 0.0, 0.4, 2.5, -0.5]), min_size=1, max_size=3))  # fmt: skip
+def test_every_level_has_the_answer_by_definition(seed, dim, flat, weights):
+    """Also where some levels are normalisable and others are not, or not known."""
+    generator = seeded(seed)
+    sizes = torch.randint(1, 4, (len(weights) + 1,), generator=generator).tolist()
+    kinds = torch.randint(0, 4, (len(weights) + 1,), generator=generator).tolist()
+    scales = (0.4 + uniform(generator, len(weights) + 1)).tolist()
+    background, *concepts = (
+        random_mixture(generator, size if place else min(size, 2), dim, KINDS[kind], scale)
+        for place, (size, kind, scale) in enumerate(zip(sizes, kinds, scales, strict=True))
+    )
+    c = pc.compose(pc.Flat(dim) if flat else background, concepts, weights)
+    terms = [(c.background, 1.0 - sum(weights)), *zip(concepts, weights, strict=True)]
+    wanted = [by_definition(terms, sigma) for sigma in LEVELS]
+    assert c._normalisable(LEVELS) == wanted
+    assert [c.normalisable(sigma) for sigma in LEVELS] == wanted
+
+
+def crossing(dim: int) -> pc.Composition:
+    """Not normalisable at 0, as one concept is wider than the background along each axis."""
+    generator = seeded(dim)
+    concepts = [random_mixture(generator, 3, dim, scale=0.8) for _ in range(2)]
+    return pc.compose(pc.gaussian([0.0] * dim, 0.3 if dim > 1 else 0.1), concepts)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 8, 9])
+def test_normalisable_from_some_level_on(dim):
+    c, levels = crossing(dim), pc.sigma_grid(0.01, 100.0, 63).tolist()
+    terms = [(c.background, -1.0), *((p, 1.0) for p in c.concepts)]
+    answers = c._normalisable(levels)
+    assert answers == [by_definition(terms, sigma) for sigma in levels]
+    assert {True, False} == set(answers)
+
+
+@pytest.mark.parametrize("ways", ["bounds", "elimination", "eigenvalues"])
+def test_each_way_of_deciding_gives_the_same(ways, monkeypatch):
+    """Without the bounds, and without elimination too."""
+    levels = [*LEVELS, math.sqrt(0.28) + 1e-7, math.sqrt(0.28) - 1e-7]
+    if ways != "bounds":
+        monkeypatch.setattr(
+            tails._Tail, "bounds", lambda self, squares: torch.zeros(3, len(squares))
+        )
+    if ways == "eigenvalues":
+        monkeypatch.setattr(tails, "_FEW_DIMENSIONS", 0)
+    assert two_over(0.36)._normalisable(levels) == [sigma**2 > 0.28 for sigma in levels]
+    for c in (crossing(2), crossing(5), two_over(0.5), two_over(0.6)):
+        terms = [(c.background, -1.0), *((p, 1.0) for p in c.concepts)]
+        assert c._normalisable(levels) == [by_definition(terms, sigma) for sigma in levels]
+
+
+def test_narrow_margins_in_unlike_directions():
+    """Where the sums of smallest eigenvalues say nothing, and of the trace a hundredth is left."""
+    shape = torch.tensor([1.0, 100.0], dtype=torch.float64)
+    concepts = [pc.gaussian([0.0, 0.0], shape)] * 2
+    for variance, wanted in ((0.51, True), (0.5001, True), (0.4999, False)):
+        c = pc.compose(pc.gaussian([0.0, 0.0], variance * shape), concepts)
+        assert c.normalisable() is wanted
+
+
+def test_as_many_levels_at_a_time_as_there_is_room_for(monkeypatch):
+    c = crossing(3)
+    wanted = c._normalisable(LEVELS)
+    asked = []
+    inner = tails._at_levels
+    monkeypatch.setattr(tails, "_MOST_ENTRIES", 9 * 9 * 4)
+    monkeypatch.setattr(tails, "_at_levels", lambda t, s: asked.append(len(s)) or inner(t, s))
+    assert c._normalisable(LEVELS) == wanted
+    assert asked == [4, 4, 3]
+
+
+def test_too_many_choices_are_not_decided_and_equal_ones_count_once():
+    wide, background = random_mixture(seeded(0), 60, 2), pc.gaussian([0.0, 0.0], 9.0)
+    assert pc.compose(background, [wide, wide]).normalisable() is True
+    c = pc.compose(background, [wide] * 3)  # 216,000
+    assert c._normalisable([0.0, 1.0]) == [None, None]
+    # At a level that rounds all covariances off they are one again.
+    assert c._normalisable([0.0, 1e12]) == [None, True]
+    common = random_mixture(seeded(1), 60, 2, "common")
+    assert pc.compose(background, [common] * 3).normalisable() is True
+    assert pc.simple_product([pc.gaussian([0.0] * 2049, 1.0)]).normalisable() is None
+
+
+def test_of_a_long_schedule_64_levels_are_asked_for():
+    asked = []
+
+    class Asked(pc.Flat):
+        def normalisable(self, sigma=0.0):
+            asked.append(sigma)
+            return sigma > 50.0
+
+    sigmas = torch.linspace(100.0, 0.0, 1001, dtype=torch.float64)
+    message = r"at 32 of 64 noise levels \(sigma from 0 to 49.2\)"
+    with pytest.warns(UserWarning, match=message):
+        assert warn_if_not_normalisable(Asked(2), sigmas)
+    assert len(asked) == 64
+    assert (asked[0], asked[-1]) == (100.0, 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not warn_if_not_normalisable(Asked(2), sigmas[:400])
+        assert not warn_if_not_normalisable(pc.gaussian([0.0], 1.0), sigmas)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import projcomp as pc
 import pytest
-import torch
 from projcomp import metrics, scenes
 from projcomp._text import printable
 
@@ -85,7 +84,7 @@ def test_what_holds_tensors_has_a_repr_of_one_line():
     for item in (
         composition, report, report.path, report.features, pictures, pictures.objects, seen,
         scenes.labelled(), pc.Grid.square(1.0), pc.warps.shear(1.0),
-        pc.reverse_diffusion(composition, 500, torch.linspace(9, 0, 9)),
+        pc.reverse_diffusion(composition, 500, pc.sigma_grid(0.1, 9.0, 8)),
     ):  # fmt: skip
         text = repr(item)
         assert "\n" not in text, text

@@ -13,18 +13,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from projcomp import _check
+from projcomp import _check, tails
+from projcomp._modes import uncompiled
 from projcomp.densities import Density, Flat, GaussianMixture
+from projcomp.densities._products import product_of_powers
+from projcomp.densities._together import Together
 from projcomp.densities.blocks import density_list
-from projcomp.densities.mixtures import powers_of
 
-_MOST_COMPONENTS = 100_000
-_MOST_ENTRIES = 1 << 22
+
+class Evaluation(NamedTuple):
+    """A composition at points (..., n): log_prob (...), score (..., n) and interaction (...)."""
+
+    log_prob: Tensor
+    score: Tensor
+    interaction: Tensor
 
 
 class Composition(Density):
@@ -60,7 +67,16 @@ class Composition(Density):
         self.weights = weights
         self._terms = [(background, 1.0 - float(weights.sum()))]
         self._terms += zip(self.concepts, weights.tolist(), strict=True)
-        self._factors = _fuse(self._terms)
+        self._together = Together(*zip(*self._terms, strict=True))
+        exponents = [exponent for _, exponent in self._terms]
+        used = [place for place, exponent in enumerate(exponents) if exponent]
+        self._used = None if len(used) == len(exponents) else used
+        # Of the scores of all densities: the composed one, and the deltas.
+        combinations = torch.eye(len(exponents), dtype=torch.float64, device="cpu")
+        combinations[:, 0] = -1.0
+        combinations[0] = torch.tensor(exponents, dtype=torch.float64, device="cpu")
+        self._combinations = combinations
+        self._pairs = _pairs(weights.cpu())
 
     def __repr__(self):
         return (
@@ -68,29 +84,52 @@ class Composition(Density):
             f"weights={self.weights.tolist()})"
         )
 
+    @property
+    def exponent(self) -> float:
+        """c, the sum of all exponents: 1 over a background, k for the simple product of k.
+
+        q^sigma starts near N(0, sigma^2/c), so samplers give its particles noise of that variance.
+        """
+        base = self.background.exponent
+        gains = [concept.exponent - base for concept in self.concepts]
+        terms = [base, *(w * g for w, g in zip(self.weights.tolist(), gains, strict=True))]
+        total = math.fsum(terms)
+        return total if abs(total) > 1e-12 * math.fsum(map(abs, terms)) else 0.0
+
+    @uncompiled
     def deltas(self, x, sigma=0.0) -> Tensor:
         """Score deltas Delta_i = s_i - s_b, stacked: (k, ..., n). x: (..., n)."""
-        return self._background_and_deltas(x, sigma)[1]
+        return self._answers(x, sigma, self._deltas)[0]
 
-    def interaction(self, x, sigma=0.0) -> Tensor:
+    def interaction(self, x, sigma=0.0, natural: bool = False) -> Tensor:
         """I = (|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2 at noise level sigma: (...).
 
         With unit weights this is the sum over pairs of Delta_i . Delta_j. It is what keeps the
-        composed path from solving the heat equation: with v = sigma^2 and q the unnormalised
-        composition, d log q/dv - (Laplacian log q + |grad log q|^2)/2 = -I.
+        composed path from solving the heat equation: with u = sigma^2 and q the unnormalised
+        composition, d log q/du - (Laplacian log q + |grad log q|^2)/2 = -I. A density that is
+        itself composed adds its own, times its exponent.
+
+        natural: the same for particles whose noise has the variance u / c, as those of the
+        samplers, c > 0 being the `exponent`: d log q/du - (Laplacian log q + |grad log q|^2)/2c.
+        Where c is not 1 that takes the Laplacian of log q, in closed form for Gaussian mixtures;
+        of other parts it takes one derivative of the score for each coordinate.
         """
-        return interaction_of(self.deltas(x, sigma), self.weights)
+        return self.score_and_interaction(x, sigma, natural)[1]
 
-    def score_and_interaction(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
-        """Both from one pass over the scores: (..., n) and (...)."""
-        background, deltas = self._background_and_deltas(x, sigma)
-        score = background + torch.tensordot(self.weights.to(deltas), deltas, dims=1)
-        return score, interaction_of(deltas, self.weights)
+    @uncompiled
+    def score_and_interaction(self, x, sigma=0.0, natural=False) -> tuple[Tensor, Tensor]:
+        """Both from one pass over the densities: (..., n) and (...)."""
+        own = natural and self.exponent > 0 and self.exponent != 1.0
+        return self._answers(x, sigma, self._natural if own else self._score_and_interaction)
 
-    def _background_and_deltas(self, x, sigma) -> tuple[Tensor, Tensor]:
-        background = self.background.score(x, sigma)
-        scores = [concept.score(x, sigma) for concept in self.concepts]
-        return background, torch.stack([score - background for score in scores])
+    @uncompiled
+    def evaluate(self, x, sigma=0.0) -> Evaluation:
+        """Log density, score and interaction from one pass over the densities.
+
+        x: (..., n); shapes as of the methods of these names. Raises ValueError as they do, so also
+        where a density with a part in the product has no log density.
+        """
+        return Evaluation(*self._answers(x, sigma, self._evaluate))
 
     def normalisable(self, sigma=0.0) -> bool | None:
         """Whether the composition at noise level `sigma` has a finite integral.
@@ -102,31 +141,10 @@ class Composition(Density):
         negative exponent, such as the background of two concepts, has one covariance for all of
         its components. None where this does not decide.
         """
-        sigma = _check.one_level("sigma", sigma)
-        choices = []
-        for density, exponent in self._terms:
-            if isinstance(density, Flat) or exponent == 0:
-                continue
-            if not isinstance(density, GaussianMixture):
-                return None
-            precisions = density.precisions(sigma)
-            if len(precisions) > 1:
-                precisions = torch.unique(precisions[density.weights > 0], dim=0)
-            if exponent < 0 and len(precisions) > 1:
-                return None
-            choices.append(exponent * precisions)
-        if not choices:
-            return False
-        count = math.prod(len(choice) for choice in choices)
-        if count > _MOST_COMPONENTS or count * self.dim**2 > _MOST_ENTRIES:
-            return None
-        totals = choices[0]
-        for choice in choices[1:]:
-            totals = (totals[:, None] + choice).reshape(-1, self.dim, self.dim)
-        # By NumPy: many tiny matrices at every level of a run, which torch spreads over threads.
-        eigenvalues = np.linalg.eigvalsh(totals.cpu().numpy())
-        rounding = 1e-14 * sum(float(choice.abs().max()) for choice in choices)
-        return bool((eigenvalues > rounding).all())
+        return self._normalisable([_check.one_level("sigma", sigma)])[0]
+
+    def _normalisable(self, sigmas):
+        return tails.normalisable(self._terms, sigmas)
 
     def exact(self, sigma=0.0) -> GaussianMixture:
         """C[p^sigma], normalised, as a Gaussian mixture: one component for each choice of one
@@ -152,40 +170,69 @@ class Composition(Density):
                     f"with exponent {exponent:g}"
                 )
             terms.append((density.noised(sigma), exponent))
-        if math.prod(density.components for density, _ in terms) > _MOST_COMPONENTS:
-            raise ValueError(f"exact would need more than {_MOST_COMPONENTS} components")
-        return _product_of_powers(terms, self.dim)
+        if math.prod(density.components for density, _ in terms) > tails.MOST_COMPONENTS:
+            raise ValueError(f"exact would need more than {tails.MOST_COMPONENTS} components")
+        return product_of_powers(terms, self.dim)
 
     # -- the surface of a Density -------------------------------------------------------------
 
     def _log_prob(self, x, sigma):
-        return _combine([(factor._log_prob(x, sigma), w) for factor, w in self._factors])
+        return self._together.evaluate(x, sigma, score=False)[0]
 
     def _score(self, x, sigma):
-        return _combine([(factor._score(x, sigma), w) for factor, w in self._factors])
+        return self._together.evaluate(x, sigma, log_prob=False)[0]
 
     def _log_prob_and_score(self, x, sigma):
-        pairs = [(factor._log_prob_and_score(x, sigma), w) for factor, w in self._factors]
-        return tuple(_combine([(pair[i], w) for pair, w in pairs]) for i in (0, 1))
+        return tuple(self._together.evaluate(x, sigma))
+
+    def _deltas(self, x, sigma):
+        scores = self._together.each(x, sigma, log_prob=False)[1]
+        return (scores[1:] - scores[0],)
+
+    def _score_and_interaction(self, x, sigma):
+        return self._evaluate(x, sigma, log_prob=False)[1:]
+
+    def _laplacian(self, x, sigma):
+        return self._together.laplacian(x, sigma)
+
+    def _interaction(self, x, sigma):
+        return self._score_and_interaction(x, sigma)[1]
+
+    def _natural(self, x, sigma):
+        score, interaction = self._score_and_interaction(x, sigma)
+        heat = self._laplacian(x, sigma) + (score * score).sum(0)
+        return score, interaction + 0.5 * (1.0 / self.exponent - 1.0) * heat
+
+    def _evaluate(self, x, sigma, log_prob=True):
+        value, scores = self._together.each(x, sigma, log_prob)
+        combined = self._combinations.to(x.device) @ scores.flatten(1)
+        score, deltas = combined[0], combined[1:]
+        if self._used is not None:  # 0 times what is not finite would be NaN
+            exponents = self._combinations[0, self._used].to(x.device)
+            score = exponents @ scores[self._used].flatten(1)
+        products = (self._pairs.to(x.device) @ deltas) * deltas
+        interaction = products.view(len(deltas) * self.dim, x.shape[1]).sum(0)
+        for density, exponent in self._terms:
+            own = density._interaction(x, sigma) if exponent else None
+            if own is not None:
+                interaction = interaction + exponent * own
+        return value, score.view_as(x), interaction
 
     def _chunk(self, device):
-        return min(factor._chunk(device) for factor, _ in self._factors)
+        return self._together.chunk(device)
 
 
 def interaction_of(deltas: Tensor, weights: Tensor) -> Tensor:
     """(|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2, of deltas (k, ..., n): (...)."""
+    others = torch.tensordot(_pairs(weights.to(deltas)), deltas, dims=1)
+    return (others * deltas).sum((0, -1))
+
+
+def _pairs(weights: Tensor) -> Tensor:
+    """A, (k, k), lower triangular, for which the interaction is sum_ij A_ij Delta_i . Delta_j."""
     # By pairs, as the difference of the squares would cancel:
     # sum_j w_j Delta_j . (sum_{i<j} w_i Delta_i + (w_j - 1) Delta_j / 2).
-    dot = torch.linalg.vecdot
-    total = torch.zeros_like(deltas[0, ..., 0])
-    before = None
-    for weight, delta in zip(weights.tolist(), deltas, strict=True):
-        if before is not None:
-            total = torch.add(total, dot(before, delta), alpha=weight)
-        if weight != 1.0:
-            total = torch.add(total, dot(delta, delta), alpha=0.5 * weight * (weight - 1.0))
-        before = weight * delta if before is None else torch.add(before, delta, alpha=weight)
-    return total
+    return torch.outer(weights, weights).tril(-1) + torch.diag(0.5 * weights * (weights - 1.0))
 
 
 def compose(background: Density, concepts: Sequence[Density], weights=None) -> Composition:
@@ -208,59 +255,3 @@ def bayes(unconditional: Density, concepts: Sequence[Density], weights=None) -> 
     if not isinstance(unconditional, Density):
         raise ValueError(f"unconditional must be a Density, got {unconditional!r}")
     return Composition(unconditional, concepts, weights)
-
-
-def _fuse(terms) -> list[tuple[Density, float]]:
-    """The same product, with Gaussian mixtures of equal size evaluated together."""
-    groups: dict[int, list[tuple[GaussianMixture, float]]] = {}
-    factors: list[tuple[Density, float]] = []
-    for density, exponent in terms:
-        if isinstance(density, GaussianMixture) and exponent:
-            groups.setdefault(density.components, []).append((density, exponent))
-        elif exponent and not isinstance(density, Flat):
-            factors.append((density, exponent))
-    fused = [(powers_of(*zip(*group, strict=True)), 1.0) for group in groups.values()]
-    return fused + factors or [(Flat(terms[0][0].dim), 1.0)]
-
-
-def _combine(terms: list[tuple[Tensor, float]]) -> Tensor:
-    total = terms[0][0] * terms[0][1]
-    for value, weight in terms[1:]:
-        total = torch.add(total, value, alpha=weight)
-    return total
-
-
-def _product_of_powers(terms, dim: int) -> GaussianMixture:
-    """The normalised mixture prod_j p_j^{c_j}, each p_j a mixture and single where c_j != 1."""
-    like = terms[0][0].means if terms else torch.zeros(1, dim, dtype=torch.float64, device="cpu")
-    # From a common centre, and every weight from offsets to the mean of its own combination:
-    # expanded squares would lose their digits far from the origin.
-    centre = torch.cat([density.means for density, _ in terms] or [like]).mean(0)
-    constants = like.new_zeros(1)
-    precisions = like.new_zeros(1, dim, dim)
-    linear = like.new_zeros(1, dim)  # precision times mean
-    chosen: list[Tensor] = []  # of each density the component, for every combination
-    for density, exponent in terms:
-        precision = density.precisions()
-        shift = torch.einsum("kij,kj->ki", precision, density.means - centre)
-        constant = density.weights.log() + 0.5 * torch.logdet(precision)
-        count, components = len(constants), len(constant)
-        chosen = [index.repeat_interleave(components) for index in chosen]
-        chosen.append(torch.arange(components, device=like.device).repeat(count))
-        constants = (constants[:, None] + exponent * constant).reshape(-1)
-        precisions = (precisions[:, None] + exponent * precision).reshape(-1, dim, dim)
-        linear = (linear[:, None] + exponent * shift).reshape(-1, dim)
-    smallest = float(torch.linalg.eigvalsh(precisions).min())
-    if smallest <= 0:
-        raise ValueError(
-            "exact needs a normalisable composition, but one of its components has a precision "
-            f"with eigenvalue {smallest:g}"
-        )
-    covariances = torch.linalg.inv(precisions)
-    means = torch.einsum("kij,kj->ki", covariances, linear)
-    log_weights = constants - 0.5 * torch.logdet(precisions)
-    for (density, exponent), index in zip(terms, chosen, strict=True):
-        offset = means - (density.means - centre)[index]
-        pulled = torch.einsum("kij,kj->ki", density.precisions()[index], offset)
-        log_weights = log_weights - 0.5 * exponent * (offset * pulled).sum(-1)
-    return GaussianMixture(torch.softmax(log_weights, 0), centre + means, covariances)

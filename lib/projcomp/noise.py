@@ -21,11 +21,12 @@ from projcomp._modes import values
 PARAMETERISATIONS = ("score", "noise", "denoised", "velocity", "v_prediction")
 
 
-def sigma_grid(sigma_min: float, sigma_max: float, steps: int, rho: float = 7.0) -> Tensor:
+def sigma_grid(sigma_min: float, sigma_max: float, steps: int, rho: float = math.inf) -> Tensor:
     """Decreasing noise levels for `steps` sampler steps, ending in exactly 0.
 
     The levels are equally spaced in sigma**(1/rho) from `sigma_max` to `sigma_min`; a last step
-    goes to 0 (Karras et al. 2022, eq. 5). For large rho they are a geometric sequence.
+    goes to 0 (Karras et al. 2022, eq. 5, where rho is 7). Without rho they are equally spaced in
+    log sigma, a geometric sequence: the best for samplers that look back on earlier levels.
 
     Returns: (steps + 1,) float64.
     Raises ValueError unless 0 < sigma_min < sigma_max, steps >= 2 and rho > 0, and where two
@@ -36,7 +37,8 @@ def sigma_grid(sigma_min: float, sigma_max: float, steps: int, rho: float = 7.0)
     high = _check.one_level("sigma_max", sigma_max, positive=True)
     if not low < high:
         raise ValueError(f"sigma_min must be < sigma_max, got {low:g} and {high:g}")
-    rho = _check.number("rho", rho)
+    if not (isinstance(rho, float) and rho == math.inf):
+        rho = _check.number("rho", rho)
     if not rho > 0:
         raise ValueError(f"rho must be > 0, got {rho:g}")
     if 2 * low > high:

@@ -1,9 +1,11 @@
 """Products of powers of mixtures: every way through the hot loop gives the same numbers."""
 
+import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import projcomp as pc
 import pytest
 import torch
 from projcomp.densities.mixtures import powers_of
@@ -158,6 +160,20 @@ def test_threads_do_not_disturb_each_other(generator):
     for repeats, expected in zip(answers, wanted, strict=True):
         for answer in repeats:
             close(answer, expected, 1e-10, 1e-10)
+
+
+@pytest.mark.parametrize("width", [1.0, 1e-40])
+def test_components_too_far_to_count(width):
+    """Each point near a component has its numbers: weights of the others are below 1e-300."""
+    means = 80.0 * torch.arange(8, dtype=torch.float64)[:, None]
+    p = pc.GaussianMixture(torch.full((8,), 0.125), means, width**2)
+    z = normal(seeded(1), 8, 1)
+    x = means + width * z
+    log_prob, score = p.log_prob_and_score(x)
+    z = (x - means) / width
+    wanted = -0.5 * z[:, 0] ** 2 - math.log(8 * width * math.sqrt(2 * math.pi))
+    close(log_prob, wanted, 1e-12, 1e-12)
+    close(score, -z / width, 1e-12, 1e-11 if width == 1.0 else 1e-200)
 
 
 def test_large_batches_are_cut_into_pieces(generator):

@@ -66,7 +66,7 @@ def test_the_integral_is_the_log_ratio(name):
         if before is not None:
             total = total - 0.5 * 2 * (before[0] / sigma).log() * (rate + before[1])
         before = sigma, rate
-        y = pc.reverse_diffusion(composition, 300, [sigma, following], start=y).samples
+        y = pc.reverse_diffusion(composition, 300, [sigma, following], "heun", start=y).samples
     total = total - (grid[-2] / grid[-1]).log() * 2 * before[1]
     close(y, x, absolute=1e-6)
     difference = (wanted - wanted.mean()) - (total - total.mean())
@@ -165,7 +165,7 @@ def test_walking_is_one_run_of_the_sampler():
     composition = of_preset("shear")
     grid = refined(levels_of(composition, 5))
     steps = list(walk(composition, 50, grid, seeded(14)))
-    run = pc.reverse_diffusion(composition, 50, grid, generator=seeded(14), keep_path=True)
+    run = pc.reverse_diffusion(composition, 50, grid, "heun", generator=seeded(14), keep_path=True)
     assert [sigma for sigma, _ in steps] == grid.tolist()
     for (_, x), there in zip(steps, run.path, strict=True):
         close(x, there)

@@ -8,8 +8,9 @@ import mpmath as mp
 import projcomp as pc
 import pytest
 import torch
+from projcomp.samplers import multistep
 from projcomp.samplers.diffusion import METHODS, SCHEMES
-from projcomp.samplers.multistep import carried
+from projcomp.samplers.multistep import Scheme, plan, step
 
 from tests.helpers import close, normal, random_mixture, seeded
 from tests.samplers.test_diffusion import SKEWED, slope
@@ -27,29 +28,30 @@ def grid(steps, low=0.2, high=10.0):
 @pytest.mark.parametrize("rate", [1, 2])
 @pytest.mark.parametrize("levels", [[2.0, 2.5, 3.5], [2.0, 2.5], [2.0], [40.0, 90.0, 95.0]])
 @pytest.mark.parametrize("low", [1.99, 1.0, 1e-3])
-def test_a_polynomial_in_log_sigma_is_followed_exactly(rate, levels, low):
-    """By the formula of the module, integrated with 30 digits."""
+def test_a_polynomial_in_log_sigma_is_followed_exactly(rate, levels, low, monkeypatch):
+    """By the formula of the module, integrated with 30 digits; here however large the weights."""
+    monkeypatch.setattr(multistep, "_MOST", math.inf)
     order, high = len(levels), levels[0]
     powers = [0.7, -1.3, 0.4][:order]
 
     def mean(logarithm):
         return sum(c * logarithm**k for k, c in enumerate(powers))
 
-    history = [(s, torch.tensor([[float(mean(math.log(s)))]], dtype=F64)) for s in levels]
     with mp.workdps(30):
         h = mp.log(mp.mpf(high)) - mp.log(mp.mpf(low))
         wanted = mp.exp(-rate * h) * 5 + mp.quad(
             lambda u: rate * mp.exp(rate * u) * mean(mp.log(mp.mpf(low)) - u),
             mp.linspace(-h, 0, 9),
         )
-    found = carried(torch.full((1, 1), 5.0, dtype=F64), history, high, low, rate)
+    means = [torch.tensor([[float(mean(math.log(s)))]], dtype=F64) for s in levels]
+    found = step(levels, high, low, rate)(torch.full((1, 1), 5.0, dtype=F64), means)
     close(found, torch.tensor([[float(wanted)]], dtype=F64), 1e-12, 1e-12)
 
 
 def test_a_step_beyond_all_sense_takes_the_last_mean():
-    history = [(1.0, torch.ones(1, 1)), (2.0, torch.zeros(1, 1))]
+    means = [torch.ones(1, 1), torch.zeros(1, 1)]
     for low in (0.0, 1e-90):
-        close(carried(torch.zeros(1, 1), history, 1.0, low), torch.ones(1, 1))
+        close(step([1.0, 2.0], 1.0, low)(torch.zeros(1, 1), means), torch.ones(1, 1))
 
 
 @pytest.mark.parametrize(("method", "order"), [("2m", 2), ("3m", 3), ("unipc2", 3), ("unipc3", 4)])
@@ -136,3 +138,58 @@ def test_a_gaussian_is_sampled_by_few_steps(method):
     assert float(((x.mean(0) - p.mean).abs() / (x.std(0) / 20_000**0.5)).max()) < 5
     spread = 5 * math.sqrt(2 / 20_000) + 0.01
     assert float((x.var(0) / torch.tensor([0.5, 2.0]) - 1).abs().max()) < spread
+
+
+@pytest.mark.parametrize("rate", [1, 2])
+@pytest.mark.parametrize("ratio", [1.01, 2.0, 30.0, 1e6, 1e15])
+def test_levels_of_equal_ratio_keep_their_order(rate, ratio):
+    levels = [ratio**-i for i in range(12)]
+    steps = plan(levels, Scheme(3, rate))
+    assert [len(forward.weights) for *_, forward in steps] == [1, 2] + [3] * 9
+
+
+@pytest.mark.parametrize("rate", [1, 2])
+def test_uneven_levels_are_looked_back_on_no_further_than_is_safe(rate):
+    """A grid even in sigma: its last steps are far longer in log sigma than those before."""
+    levels = torch.linspace(80.0, 0.02, 40, dtype=F64).tolist()
+    steps = plan(levels, Scheme(3, rate, corrects=rate == 1))
+    for _, _, correction, forward in steps:
+        for found in filter(None, (correction, forward)):
+            assert sum(map(abs, found.weights)) <= 7.0
+            assert sum(found.weights) == pytest.approx(1.0, abs=1e-12)
+    orders = [len(forward.weights) for *_, forward in steps]
+    assert orders[:30] == [1, 2] + [3] * 28 and min(orders[30:]) == 1
+
+
+def test_uneven_levels_are_warned_of_and_survived():
+    """On a grid even in sigma three levels drawn out would leave 1.5e3 times the error of Euler."""
+    p = random_mixture(seeded(5), 3, 2)
+    levels = torch.linspace(80.0, 0.02, 40, dtype=F64)
+    start = p.sample(200, 80.0, seeded(6))
+    fine = pc.sigma_grid(0.02, 80.0, 1501)[:-1]
+    truth = pc.reverse_diffusion(p, 200, fine, start=start).samples
+
+    def error(method):
+        x = pc.reverse_diffusion(p, 200, levels, method, start=start).samples
+        return float((x - truth).square().mean().sqrt())
+
+    euler = error("euler")
+    for method in ODE:
+        with pytest.warns(
+            UserWarning, match=rf"'{method}' looks back on . levels, but at \d+ of 39"
+        ):
+            assert error(method) < 1.5 * euler
+
+
+def test_levels_too_few_for_the_order_are_warned_of():
+    p = pc.gaussian([0.0], 1.0)
+    with pytest.warns(UserWarning, match="'unipc3' looks back on 3 levels, but there are only 2"):
+        pc.reverse_diffusion(p, 5, [2.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("steps", [4, 8, 400])
+def test_levels_that_fit_are_not_warned_of(method, steps, recwarn):
+    p = pc.gaussian([0.0], 1.0)
+    pc.reverse_diffusion(p, 5, pc.sigma_grid(1e-3, 1e3, steps), method, generator=seeded(0))
+    assert not recwarn.list

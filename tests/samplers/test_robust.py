@@ -285,4 +285,4 @@ def test_more_particles_than_torch_takes():
 def test_up_to_that_the_stream_is_what_it_was():
     run = pc.smc(C, 50, GRID, generator=seeded(11))
     wanted = torch.multinomial(run.log_weights.exp(), 20, replacement=True, generator=seeded(12))
-    assert torch.equal(run.resample(20, seeded(12)), run.samples[wanted])
+    assert torch.equal(run.resample(20, seeded(12), "multinomial"), run.samples[wanted])

@@ -44,7 +44,7 @@ def test_the_path(method):
 
 def test_what_a_run_says():
     run = pc.reverse_diffusion(P, 5, SIGMAS, generator=seeded(0), keep_path=True)
-    assert repr(run) == "Run(5 samples in R^2, 11 evaluations, path kept)"
+    assert repr(run) == "Run(5 samples in R^2, 6 evaluations, path kept)"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -99,7 +99,7 @@ def test_what_is_not_normalisable_warns():
     levels = [2.0, 0.6, 0.5, 0.1, 0.0]
     message = r"not normalisable at 3 of 5 noise levels \(sigma from 0 to 0.5\)"
     with pytest.warns(UserWarning, match=message) as caught:
-        run = pc.reverse_diffusion(NARROW, 4, levels, generator=seeded(0))
+        run = pc.reverse_diffusion(NARROW, 4, levels, "sde", generator=seeded(0))
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert torch.isfinite(run.samples).all()
@@ -109,12 +109,12 @@ def test_what_is_not_normalisable_warns():
 def test_what_is_normalisable_or_unknown_does_not_warn(density):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pc.reverse_diffusion(density, 4, [2.0, 1.0, 0.6], generator=seeded(0))
+        pc.reverse_diffusion(density, 4, [2.0, 1.0, 0.6], "heun", generator=seeded(0))
 
 
 def test_a_flat_density_warns():
     with pytest.warns(UserWarning, match="not normalisable at 3 of 3 noise levels"):
-        pc.reverse_diffusion(pc.Flat(2), 4, [2.0, 1.0, 0.0], generator=seeded(0))
+        pc.reverse_diffusion(pc.Flat(2), 4, [2.0, 1.0, 0.0], "heun", generator=seeded(0))
 
 
 @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
@@ -122,7 +122,7 @@ def test_the_progress_bar(progress, shown, capsys):
     pc.reverse_diffusion(P, 4, SIGMAS, generator=seeded(0), progress=progress)
     out, err = capsys.readouterr()
     assert out == ""
-    assert ("reverse diffusion (heun)" in err) is shown
+    assert ("reverse diffusion (unipc3)" in err) is shown
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_what_a_run_says_of_itself(weights):
     assert run.effective.shape == run.log_z.shape == run.resampled.shape == grid.shape
     assert bool(((run.effective >= 1) & (run.effective <= 300 + 1e-9)).all())
     assert run.path.shape == (len(grid), 300, 2)
-    assert run.evaluations == len(grid) - 1
+    still = pc.smc(composition, 300, grid, weights, moves=0, generator=seeded(9))
+    assert still.evaluations == len(grid) - 1
+    assert run.evaluations == len(grid) - 1 + 4 * int(run.resampled.sum())
     assert run.resample(50, seeded(10)).shape == (50, 2)
     right = run.samples[:, 0] > 0
     close(run.mean(right), run.mean(right.double()))

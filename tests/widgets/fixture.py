@@ -35,7 +35,10 @@ def log_weights(composition: pc.Composition, run) -> torch.Tensor:
     """(steps + 1, n): what d log w = I dv collects along a kept path that ends at sigma = 0."""
     v = run.sigmas[:-1, None] ** 2
     rates = v * torch.stack(
-        [composition.interaction(x, s) for s, x in zip(run.sigmas[:-1], run.path, strict=False)]
+        [
+            composition.interaction(x, s, natural=True)
+            for s, x in zip(run.sigmas[:-1], run.path, strict=False)
+        ]
     )
     steps = (run.sigmas[:-2] / run.sigmas[1:-1]).log()[:, None]
     gains = [torch.zeros_like(rates[:1]), steps * (rates[:-1] + rates[1:]), rates[-1:]]

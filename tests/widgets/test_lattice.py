@@ -125,7 +125,7 @@ def test_the_page_gets_the_pictures_and_little_else():
     found = json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
     assert found["kind"] == "lattice"
     assert found["chosen"] == [0, 4]
-    assert found["levels"] == pc.sigma_grid(0.02, 20.0, 24)[:-1].tolist()
+    assert found["levels"] == pc.sigma_grid(0.02, 20.0, 24, rho=7)[:-1].tolist()
     place = found["bank"]["places"][3]
     where = np.frombuffer(base64.b64decode(place["coordinates"]), "<u2").astype(int)
     pictures = np.frombuffer(base64.b64decode(place["pictures"]), "u1").reshape(24, -1) / 255

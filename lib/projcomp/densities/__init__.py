@@ -2,9 +2,11 @@
 
 from projcomp.densities.base import Density, Flat
 from projcomp.densities.blocks import BlockProduct
+from projcomp.densities.either import Mixture
 from projcomp.densities.empirical import Empirical
 from projcomp.densities.mixtures import GaussianMixture, gaussian
 from projcomp.densities.scored import Scored
+from projcomp.densities.shapes import Box, Ring
 from projcomp.densities.transforms import (
     Diffeomorphism,
     Identity,
@@ -15,6 +17,7 @@ from projcomp.densities.transforms import (
 
 __all__ = [
     "BlockProduct",
+    "Box",
     "Density",
     "Diffeomorphism",
     "Empirical",
@@ -22,7 +25,9 @@ __all__ = [
     "GaussianMixture",
     "Identity",
     "LinearMap",
+    "Mixture",
     "Pushforward",
+    "Ring",
     "Scored",
     "gaussian",
     "pushforward",

@@ -23,13 +23,13 @@ _SHARP, _SHARP_HIGH, _LOW = 1e-10, 4e-9, 64
 to _LOW dimensions, where looking closely costs next to nothing, and above."""
 _SINGLE = 4e-8
 """The same of a log density, where one point has all the share."""
-_NEGLIGIBLE = 45.0
-"""Points this far below the nearest in their log share have none: exp(-45) = 3e-20."""
+_NEGLIGIBLE = 38.0
+"""exp(-38) is less than 2^-54."""
 
 
 @dataclass(frozen=True, repr=False)
 class Near(Brief):
-    """The pairs to look at closely, points[rows] with x[columns]; and each x's anchor, (B, n)."""
+    """Pairs that can have a share, points[rows] with x[columns]; and each x's anchor, (B, n)."""
 
     points: Tensor
     rows: Tensor
@@ -57,14 +57,20 @@ class Near(Brief):
         return total.T
 
 
-def near(points, half_norms, squares, products, precision, log_weights) -> Near | None:
+def window(count: int) -> float:
+    """So far below the top in their log share `count` points have at most 2^-54 together."""
+    return _NEGLIGIBLE + math.log(count)
+
+
+def near(points, lengths, squares, products, precision, log_weights, rows=None) -> Near | None:
     """What must be looked at closely; None where the expanded squares are good enough.
 
-    half_norms: (N,) |q|^2 / 2 about the centre. squares: (B,) |offset|^2 of x from it. products:
-    (N, B) q . offset - |q|^2 / 2. precision: 1 / sigma^2, () or (B,).
+    points: (N, n), or more, of which `rows` are meant. lengths: (N,) |q| about the centre. squares:
+    (B,) |offset|^2 of x from it. products: (N, B) q . offset - |q|^2 / 2, plus any constant.
+    precision: 1 / sigma^2, () or (B,).
     """
     precise, away = values(precision), values(squares).sqrt()
-    reach = float(half_norms.max()) ** 0.5 * 2**0.5
+    reach = float(lengths.max())
     worst = _ROUNDING * reach * (reach + away) * precise
     low = points.shape[1] <= _LOW
     if not bool((worst > (_SHARP if low else _SHARP_HIGH)).any()):
@@ -74,18 +80,17 @@ def near(points, half_norms, squares, products, precision, log_weights) -> Near 
     if mapped(squares, precision):  # nothing can be decided by values: every pair
         mask = torch.ones(logs.shape, dtype=torch.bool, device=logs.device)
     else:
-        mask = _candidates(values(logs), half_norms, away, precise)
+        mask = _candidates(values(logs), lengths[:, None], away, precise)
         single = not low and mask.shape[1] == int(mask.sum())
         if single and bool((worst < _SINGLE).all()):
             return None  # one point each: its share is one, whatever the rounding
-    rows, columns = mask.nonzero().T
     points = points.to(mask.device)
-    return Near(points, rows, columns, points[best], best)
+    points = points if rows is None else points[rows]
+    return Near(points, *mask.nonzero().T, points[best], best)
 
 
-def _candidates(logs: Tensor, half_norms: Tensor, away: Tensor, precise: Tensor) -> Tensor:
+def _candidates(logs: Tensor, lengths: Tensor, away: Tensor, precise: Tensor) -> Tensor:
     """Which points can have a share in each x, given how wrong the logs may be: (N, B) bool."""
-    lengths = (2.0 * half_norms).sqrt()[:, None]
     bound = _ROUNDING * lengths * (lengths + away) * precise
     lower = (logs - bound).nan_to_num(-math.inf, -math.inf, -math.inf).amax(0)
-    return (logs + bound > lower - _NEGLIGIBLE) & (logs > -math.inf)
+    return (logs + bound > lower - window(len(logs))) & (logs > -math.inf)

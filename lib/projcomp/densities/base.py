@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from projcomp import _check
 from projcomp._modes import gradient, plainly, uncompiled
+from projcomp.densities import _own
 
 
 class Density(ABC):
@@ -26,7 +28,11 @@ class Density(ABC):
 
     A subclass gives `_log_prob` or `_score` (or both) on points laid out as (n, B), contiguous
     along the points, in float64, with `sigma` a tensor of shape () or (B,). A score that is left to
-    automatic differentiation needs a `_log_prob` of differentiable torch operations.
+    automatic differentiation needs a `_log_prob` of differentiable torch operations. They answer
+    with tensors (B,) and (n, B) in float64, on the device of x. A log density is a number, or -inf
+    where there is no mass, and never NaN; a score is finite wherever the log density is, and may be
+    undefined (NaN) elsewhere. Anything else raises ValueError, naming the method. In a sampler a
+    NaN is left to the sampler: it looks at what it gets, and does not go where nothing is known.
     """
 
     most_samples: float = math.inf
@@ -39,6 +45,8 @@ class Density(ABC):
         super().__init_subclass__(**options)
         if "__init__" in cls.__dict__:
             cls.__init__ = plainly(cls.__init__)
+        if _own.foreign(cls):
+            _own.hold(cls)
 
     # -- what a caller uses ------------------------------------------------------------------
 
@@ -49,26 +57,17 @@ class Density(ABC):
         Raises ValueError if x is not (..., n) and finite, sigma is negative or not finite, or the
         answer does not fit the dtype of x.
         """
-        points, sigma, shape, dtype = self._flatten(x, sigma)
-        parts = [self._log_prob(p, s) for p, s in self._pieces(points, sigma)]
-        return _check.fitting("x", _join(parts), dtype).reshape(shape)
+        return self._answers(x, sigma, lambda p, s: (self._log_prob(p, s),))[0]
 
     @uncompiled
     def score(self, x, sigma=0.0) -> Tensor:
         """The score, grad_x log p^sigma(x). x: (..., n); returns (..., n). Raises as `log_prob`."""
-        points, sigma, shape, dtype = self._flatten(x, sigma)
-        parts = [self._score(p, s) for p, s in self._pieces(points, sigma)]
-        return _check.fitting("x", _join(parts), dtype).T.reshape(*shape, self.dim)
+        return self._answers(x, sigma, lambda p, s: (self._score(p, s),))[0]
 
     @uncompiled
     def log_prob_and_score(self, x, sigma=0.0) -> tuple[Tensor, Tensor]:
         """Both at once, for about the price of the score. Shapes as the two methods."""
-        points, sigma, shape, dtype = self._flatten(x, sigma)
-        pairs = [self._log_prob_and_score(p, s) for p, s in self._pieces(points, sigma)]
-        log_prob, score = (
-            _check.fitting("x", _join(parts), dtype) for parts in zip(*pairs, strict=True)
-        )
-        return log_prob.reshape(shape), score.T.reshape(*shape, self.dim)
+        return self._answers(x, sigma, self._log_prob_and_score)
 
     @uncompiled
     def denoise(self, x, sigma) -> Tensor:
@@ -76,9 +75,7 @@ class Density(ABC):
 
         x: (..., n); returns (..., n). Raises as `log_prob`.
         """
-        points, sigma, shape, dtype = self._flatten(x, sigma)
-        parts = [self._denoise(p, s) for p, s in self._pieces(points, sigma)]
-        return _check.fitting("x", _join(parts), dtype).T.reshape(*shape, self.dim)
+        return self._answers(x, sigma, lambda p, s: (self._denoise(p, s),))[0]
 
     def sample(self, n: int, sigma=0.0, generator: torch.Generator | None = None) -> Tensor:
         """Exact, independent samples of p^sigma where the density can: (n, dim) float64.
@@ -102,6 +99,18 @@ class Density(ABC):
         """Whether log_prob at `sigma` has a finite integral; None where that is not known."""
         return True
 
+    def _normalisable(self, sigmas: Sequence[float]) -> list[bool | None]:
+        """`normalisable` at each of many levels."""
+        return [self.normalisable(sigma) for sigma in sigmas]
+
+    @property
+    def exponent(self) -> float:
+        """c, where p^sigma(x) nears exp(-c |x|**2 / (2 sigma**2)) as sigma grows.
+
+        1 for a distribution and its noised versions; for a product of powers the sum of exponents.
+        """
+        return 1.0
+
     # -- what a density implements -----------------------------------------------------------
 
     @abstractmethod
@@ -118,6 +127,23 @@ class Density(ABC):
     def _denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         return x + sigma**2 * self._score(x, sigma)
 
+    def _laplacian(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The Laplacian of log p^sigma, (B,): the divergence of the score, by forward
+        differentiation, one pass for each coordinate, unless overridden."""
+        total = torch.zeros_like(x[0])
+        for axis in range(len(x)):
+            along = torch.zeros_like(x)
+            along[axis] = 1.0
+            slope = torch.func.jvp(lambda y: self._score(y, sigma), (x,), (along,))[1]
+            total = total + slope[axis]
+        return total
+
+    def _interaction(self, x: Tensor, sigma: Tensor) -> Tensor | None:
+        """(Laplacian p / p) / 2 - d log p/d(sigma^2), (B,); None where it is 0, as it is for a
+        distribution and its noised versions: they solve the heat equation.
+        """
+        return None
+
     def _sample(self, n: int, generator, device) -> Tensor:
         raise ValueError(
             f"{type(self).__name__} has no exact sampler; use pc.reverse_diffusion or another "
@@ -130,9 +156,26 @@ class Density(ABC):
 
     # -- layout ------------------------------------------------------------------------------
 
+    def _answers(self, x, sigma, method) -> tuple[Tensor, ...]:
+        """What `method` of points (n, B) and levels gives, in the batch shape and dtype of x.
+
+        It gives a tuple of tensors (B,) or (.., n, B), which come back as (...) and (.., ..., n).
+        """
+        points, sigma, shape, dtype = self._flatten(x, sigma)
+        pieces = [method(p, s) for p, s in self._pieces(points, sigma)]
+        answers = [_check.fitting("x", _join(parts), dtype) for parts in zip(*pieces, strict=True)]
+        return tuple(
+            answer.reshape(shape) if answer.ndim == 1
+            else answer.mT.reshape(*answer.shape[:-2], *shape, self.dim)
+            for answer in answers
+        )  # fmt: skip
+
     def _flatten(self, x, sigma):
         """To points (n, B), levels () or (B,), and how to get back: batch shape and dtype."""
         points, dtype = _check.points("x", x, self.dim)
+        if isinstance(sigma, float) and 0.0 <= sigma <= _check.LARGEST:  # a short way, much used
+            sigma = torch.full((), sigma, dtype=torch.float64, device=points.device)
+            return points.reshape(-1, self.dim).T, sigma, points.shape[:-1], dtype
         sigma = _check.level("sigma", sigma, like=points)
         shape = _check.batch_shape(points, sigma)
         sigma = sigma.reshape(()) if sigma.numel() == 1 else sigma.expand(shape).reshape(-1)
@@ -141,12 +184,15 @@ class Density(ABC):
 
     def _pieces(self, points: Tensor, sigma: Tensor):
         size = max(1, self._chunk(points.device))
+        if points.shape[1] <= size:
+            yield points.contiguous(), sigma
+            return
         for start in range(0, max(1, points.shape[1]), size):
             piece = points[:, start : start + size].contiguous()
             yield piece, (sigma[start : start + size] if sigma.ndim else sigma)
 
 
-def _join(parts: list[Tensor]) -> Tensor:
+def _join(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
@@ -161,6 +207,10 @@ class Flat(Density):
 
     def _score(self, x, sigma):
         return torch.zeros_like(x)
+
+    @property
+    def exponent(self) -> float:
+        return 0.0
 
     def normalisable(self, sigma=0.0) -> bool:
         return False

@@ -87,9 +87,22 @@ class BlockProduct(Density):
             [part._denoise(x[block], sigma) for part, block in self._pairs()], self.blocks
         )
 
+    def _laplacian(self, x, sigma):
+        return sum(part._laplacian(x[block], sigma) for part, block in self._pairs())
+
+    def _interaction(self, x, sigma):
+        found = [part._interaction(x[block], sigma) for part, block in self._pairs()]
+        found = [value for value in found if value is not None]
+        return sum(found) if found else None
+
     def _sample(self, n, generator, device):
         drawn = [part._sample(n, generator, device).T for part in self.parts]
         return in_order(drawn, self.blocks).T
+
+    @property
+    def exponent(self) -> float:
+        """That of the parts where they agree; otherwise there is no common one, and it is 1."""
+        return common_exponent(self.parts)
 
     def normalisable(self, sigma=0.0):
         answers = [part.normalisable(sigma) for part in self.parts]
@@ -107,6 +120,12 @@ def in_order(rows: Sequence[Tensor], blocks: Sequence[Sequence[int]]) -> Tensor:
     order = [index for block in blocks for index in block]
     place = sorted(range(len(order)), key=order.__getitem__)
     return torch.cat(list(rows), 0)[torch.tensor(place, device=rows[0].device)]
+
+
+def common_exponent(parts: Iterable[Density]) -> float:
+    """The exponent of all parts, or 1 where they have different ones."""
+    found = {part.exponent for part in parts}
+    return found.pop() if len(found) == 1 else 1.0
 
 
 def density_list(name: str, densities) -> list[Density]:

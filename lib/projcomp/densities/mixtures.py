@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
@@ -118,6 +119,9 @@ class GaussianMixture(Density):
     def _log_prob_and_score(self, x, sigma):
         return self._powers._log_prob_and_score(x, sigma)
 
+    def _laplacian(self, x, sigma):
+        return self._powers._laplacian(x, sigma)
+
     def _sample(self, n, generator, device):
         weights, means, variances = (
             t.to(device) for t in (self.weights, self.means, self._variances)
@@ -134,14 +138,22 @@ class GaussianMixture(Density):
 
 
 def powers_of(mixtures: Sequence[GaussianMixture], exponents: Sequence[float]) -> MixturePowers:
-    """prod_j mixtures[j]^exponents[j], for mixtures with the same number of components."""
-    return MixturePowers(
-        [mixture.weights.log() for mixture in mixtures],
-        [mixture.means for mixture in mixtures],
-        [mixture._variances for mixture in mixtures],
-        [mixture._rotation for mixture in mixtures],
-        exponents,
-    )
+    """prod_j mixtures[j]^exponents[j]; the shorter ones are given components of weight zero."""
+    most = max(mixture.components for mixture in mixtures)
+    columns = zip(*(_filled_up(mixture, most) for mixture in mixtures), strict=True)
+    return MixturePowers(*columns, exponents)
+
+
+def _filled_up(mixture: GaussianMixture, count: int) -> tuple[Tensor | None, ...]:
+    """Log weights, means, variances and rotation of `count` components, the last one repeated."""
+    log_weights, rotation = mixture.weights.log(), mixture._rotation
+    more = count - len(log_weights)
+    if not more:
+        return log_weights, mixture.means, mixture._variances, rotation
+    rows = torch.arange(count, device=log_weights.device).clamp(max=count - more - 1)
+    log_weights = torch.cat([log_weights, log_weights.new_full((more,), -math.inf)])
+    rotation = None if rotation is None else rotation[rows]
+    return log_weights, mixture.means[rows], mixture._variances[rows], rotation
 
 
 def gaussian(mean, covariance) -> GaussianMixture:

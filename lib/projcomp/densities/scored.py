@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp.densities import _own
 from projcomp.densities.base import Density
 
 
+@_own.hold
 class Scored(Density):
     """A distribution of which only the score is known, and perhaps a set of samples.
 

@@ -212,8 +212,17 @@ class Pushforward(Density):
         log_prob = self.density._log_prob(source.T, sigma)
         return log_prob - self.transform._log_volume(source)
 
+    def _interaction(self, x, sigma):
+        if not self.transform.orthogonal:  # known at sigma = 0 alone, where nothing moves
+            return None
+        return self.density._interaction(self.transform._inverse(x.T).T, sigma)
+
     def _sample(self, n, generator, device):
         return self.transform._forward(self.density._sample(n, generator, device))
+
+    @property
+    def exponent(self) -> float:
+        return self.density.exponent
 
     def normalisable(self, sigma=0.0):
         return self.density.normalisable(sigma)

@@ -91,7 +91,7 @@ def draw(density: Density, n: int, levels: Tensor, generator) -> Tensor:
             return density.sample(n, 0.0, generator)
         except ValueError:
             pass
-    return reverse_diffusion(density, n, refined(levels), generator=generator).samples
+    return reverse_diffusion(density, n, refined(levels), "heun", generator=generator).samples
 
 
 def estimate(values: Tensor) -> Estimate:

@@ -27,7 +27,7 @@ def walk(composition: Composition, n: int, grid: Tensor, generator) -> Iterator[
     with silenced():
         for pair in itertools.pairwise(grid):
             run = reverse_diffusion(
-                composition, n, torch.stack(pair), start=x, generator=generator,
+                composition, n, torch.stack(pair), "heun", start=x, generator=generator,
                 keep_path=x is None, progress=False,
             )  # fmt: skip
             if x is None:

@@ -14,15 +14,28 @@ def effective_size(log_weights: Tensor) -> float:
     return float(1.0 / shares.square().sum())
 
 
-def ancestors(log_weights: Tensor, scheme: str, generator) -> Tensor:
-    """Indices (n,): particle i is drawn n w_i times on average (Kitagawa 1996; Carpenter 1999).
+def conditional_share(log_weights: Tensor, gain: Tensor) -> float:
+    """The effective share that a gain of log weights leaves, (n,) both: between 0 and 1.
 
-    "systematic" shifts one comb of n teeth by one uniform number, so the count of a particle
-    differs from n w_i by less than one; "stratified" draws one number in each of n equal strata.
+    (sum W g)^2 / sum W g^2 with W normalised: one where all gain alike, whatever W is (Zhou,
+    Johansen and Aston 2016, equation 7).
     """
-    n = len(log_weights)
-    count = 1 if scheme == "systematic" else n
-    offsets = torch.rand(count, generator=generator, dtype=torch.float64, device=log_weights.device)
-    teeth = (torch.arange(n, dtype=torch.float64, device=log_weights.device) + offsets) / n
+    logs = torch.log_softmax(log_weights, 0)
+    share = 2.0 * torch.logsumexp(logs + gain, 0) - torch.logsumexp(logs + 2.0 * gain, 0)
+    return float(share.exp())
+
+
+def ancestors(log_weights: Tensor, scheme: str, generator, count: int | None = None) -> Tensor:
+    """Indices (count,), n of them unless given, in order; each particle count w_i times on average.
+
+    "systematic" shifts one comb by one uniform number, so the count of a particle differs from its
+    mean by less than one; "stratified" draws one number in each of as many equal strata (Kitagawa
+    1996; Carpenter 1999). A particle without weight is never drawn.
+    """
+    count = len(log_weights) if count is None else count
+    like = {"dtype": torch.float64, "device": log_weights.device}
+    offsets = torch.rand(1 if scheme == "systematic" else count, generator=generator, **like)
+    teeth = (torch.arange(count, **like) + offsets) / count
     edges = torch.softmax(log_weights.to(torch.float64), 0).cumsum(0)
-    return torch.searchsorted(edges, teeth, right=True).clamp(max=n - 1)
+    last = torch.searchsorted(edges, edges[-1:])  # the last one that weighs anything
+    return torch.minimum(torch.searchsorted(edges, teeth, right=True), last)

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from projcomp import _check
 from projcomp.densities import Density
-from projcomp.densities._draw import categories
+from projcomp.densities._own import looked_at
 
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
@@ -59,48 +59,13 @@ class ChainRun(Run):
     balance: Tensor | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ParticleRun(Run):
-    """The outcome of sequential Monte Carlo: particles with weights.
-
-    log_weights: (n,), normalised: exp of them sums to one. effective: (steps + 1,) effective
-    sample size at every level, before any resampling. log_z: (steps + 1,) estimates of the log
-    normaliser at every level, relative to where the run started. resampled: (steps + 1,) bool.
-    temperatures: (steps + 1,) where the way led over temperatures instead of noise levels.
-    """
-
-    log_weights: Tensor | None = None
-    effective: Tensor | None = None
-    log_z: Tensor | None = None
-    resampled: Tensor | None = None
-    temperatures: Tensor | None = None
-
-    def mean(self, values) -> Tensor:
-        """The weighted mean of values (n, ...) at the particles, as float64: (...).
-
-        Raises ValueError for values that are not real numbers, finite, and n of them or of rows.
-        """
-        weights = self.log_weights.exp()
-        values = _check.real("values", values, like=weights)
-        if not values.ndim or len(values) != len(weights):
-            raise ValueError(
-                f"values must have shape ({len(weights)}, ...), got {tuple(values.shape)}"
-            )
-        return torch.tensordot(weights, values, dims=1)
-
-    def resample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n equally weighted samples, drawn from the particles: (n, dim).
-
-        Raises ValueError if n < 1, or for a generator that is none.
-        """
-        _check.source("generator", generator)
-        return self.samples[categories(self.log_weights.exp(), _check.count("n", n), generator)]
-
-
 @contextmanager
 def ordinary():
-    """Without gradients, and outside of inference mode: what is made here can be used anywhere."""
-    with torch.inference_mode(False), torch.no_grad():
+    """Without gradients, and outside of inference mode: what is made here can be used anywhere.
+
+    What densities answer is looked at here.
+    """
+    with torch.inference_mode(False), torch.no_grad(), looked_at():
         yield
 
 
@@ -114,13 +79,32 @@ def levels(sigmas) -> Tensor:
     return sigmas
 
 
+def spread(density: Density) -> float:
+    """1/sqrt(c): particles of q^sigma carry noise of this standard deviation, in units of sigma.
+
+    c is the density's `exponent`. Where c <= 0, q^sigma has no integral at large sigma anyway: 1.
+    """
+    return density.exponent**-0.5 if density.exponent > 0 else 1.0
+
+
+def denoiser(density: Density):
+    """The mean of clean points given noisy ones, (x, sigma) -> (n, dim), by the particles' noise.
+
+    Tweedie's formula at their variance sigma^2 / c.
+    """
+    scale = spread(density)
+    if scale == 1.0:
+        return density.denoise
+    return lambda x, sigma: x + (scale * sigma) ** 2 * density.score(x, sigma)
+
+
 def initial(density: Density, n: int, sigma: Tensor, start, generator) -> Tensor:
-    """Starting points (n, dim): `start`, or draws from N(0, sigma**2 I)."""
+    """Starting points (n, dim): `start`, or draws from N(0, sigma**2 / c I), c the exponent."""
     device = torch.device("cpu") if generator is None else generator.device
     if start is None:
         shape = (n, density.dim)
         noise = torch.randn(shape, generator=generator, dtype=torch.float64, device=device)
-        return float(sigma) * noise
+        return spread(density) * float(sigma) * noise
     x = starting(density, start, generator)
     if len(x) != n:
         raise ValueError(f"start must have shape ({n}, {density.dim}), got {tuple(x.shape)}")
@@ -165,7 +149,8 @@ def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> bool:
     count = len(sigmas)
     places = torch.linspace(0, count - 1, min(count, 64), dtype=torch.float64, device=sigmas.device)
     looked = sigmas[places.round().long()].tolist()
-    bad = [s for s in looked if density.normalisable(s) is False]
+    answers = density._normalisable(looked)
+    bad = [s for s, answer in zip(looked, answers, strict=True) if answer is False]
     if bad and not _SILENT.get():
         warnings.warn(
             f"the density is not normalisable at {len(bad)} of {len(looked)} noise levels (sigma "

@@ -10,8 +10,9 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities import Density
 from projcomp.samplers.chains import Chains
-from projcomp.samplers.resampling import SCHEMES, ancestors, effective_size
-from projcomp.samplers.run import ParticleRun, look, ordinary
+from projcomp.samplers.particles import Ledger, ParticleRun
+from projcomp.samplers.resampling import SCHEMES, effective_size
+from projcomp.samplers.run import look, ordinary
 
 _MOST_STAGES = 1000
 
@@ -44,7 +45,7 @@ def tempering(
         threshold: in (0, 1). resampling: "systematic" or "stratified".
 
     Returns a ParticleRun with `temperatures`; log_z estimates log of the density's integral.
-    Raises ValueError for a bad argument.
+    Raises ValueError for a bad argument; warns where all particles end as descendants of one.
     """
     _check.source("generator", generator)
     for name, given in (("density", density), ("base", base)):
@@ -61,8 +62,9 @@ def tempering(
     chains = Chains(kernel, moves, burn_in)
 
     x = base.sample(n, 0.0, generator)
-    evaluations, log_z, t = 0, 0.0, 0.0
-    sizes, normalisers, resampled, temperatures, path = [float(n)], [0.0], [False], [0.0], [x]
+    ledger = Ledger(x.new_zeros(n))
+    ledger.gain()
+    evaluations, t, temperatures, path = 0, 0.0, [0.0], [x]
     while t < 1.0:
         if len(temperatures) > _MOST_STAGES:
             raise ValueError(
@@ -77,25 +79,17 @@ def tempering(
                 f"some: not so at t = {t:.3g} of the way from base"
             )
         step = _next(gap, 1.0 - t, threshold)
-        log_weights = step * gap
         t = 1.0 if step == 1.0 - t else t + step
-        sizes.append(effective_size(log_weights))
-        log_z += float(torch.logsumexp(log_weights, 0)) - math.log(n)
-        normalisers.append(log_z)
-        resampled.append(True)
         temperatures.append(t)
-        x = x[ancestors(log_weights, resampling, generator)]
+        ledger.gain(step * gap)
+        x = x[ledger.resample(resampling, generator)]
         x = chains.run(_between(density, base, t), x, generator, f" at t = {t:.3g}").state.x
         path.append(x)
-    return ParticleRun(
+    return ledger.run(
         x,
         torch.zeros(len(temperatures), dtype=torch.float64, device="cpu"),
         evaluations + chains.evaluations,
-        torch.stack(path) if keep_path else None,
-        x.new_full((n,), -math.log(n)),
-        torch.tensor(sizes, dtype=torch.float64, device="cpu"),
-        torch.tensor(normalisers, dtype=torch.float64, device="cpu"),
-        torch.tensor(resampled, device="cpu"),
+        path if keep_path else None,
         torch.tensor(temperatures, dtype=torch.float64, device="cpu"),
     )
 

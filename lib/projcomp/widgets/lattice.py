@@ -111,7 +111,7 @@ class Lattice(Figure):
         touched = [_touched(i, bank, empty, self.blocks[i]) for i, bank in enumerate(banks)]
         self.banks = [_cut(bank, empty, where) for bank, where in zip(banks, touched, strict=True)]
         self._parts = scenes.clutter_parts(self.banks, empty, self.blocks)
-        sigmas = _levels(sigma_grid(0.02, 20.0, 24)[:-1] if levels is None else levels)
+        sigmas = _levels(sigma_grid(0.02, 20.0, 24, rho=7)[:-1] if levels is None else levels)
         level = len(sigmas) - 1 if level is None else _check.count("level", level, 0)
         if level >= len(sigmas):
             raise ValueError(f"level must be below {len(sigmas)}, got {level}")

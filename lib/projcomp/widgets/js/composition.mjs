@@ -11,10 +11,18 @@ export class Composition {
     this.concepts = concepts;
     this.weights = weights ?? concepts.map(() => 1);
     this.n = concepts[0].n;
-    const rest = 1 - this.weights.reduce((a, b) => a + b, 0);
+    const total = this.weights.reduce((a, b) => a + b, 0);
+    const rest = 1 - total;
+    /** The sum of all exponents: q^sigma starts near N(0, sigma^2 / exponent). */
+    this.exponent = background ? 1 : total;
     this.terms = concepts.map((p, i) => [p, this.weights[i]]);
     if (background) this.terms.unshift([background, rest]);
     this.terms = this.terms.filter(([, c]) => c !== 0);
+  }
+
+  /** Standard deviation of the noise that particles of q^sigma carry, in units of sigma. */
+  get spread() {
+    return this.exponent > 0 ? this.exponent ** -0.5 : 1;
   }
 
   at(sigma) {
@@ -92,6 +100,7 @@ class CompositionAt {
     this.backgroundAt = composition.background ? composition.background.at(sigma) : null;
     this.conceptsAt = composition.concepts.map((concept) => concept.at(sigma));
     this.weights = composition.weights;
+    this.heat = composition.spread ** 2;
     this.logProb = 0;
     this.s0 = 0;
     this.s1 = 0;
@@ -144,6 +153,20 @@ class CompositionAt {
       squares += weights[i] * (d0 * d0 + d1 * d1);
     }
     return 0.5 * (t0 * t0 + t1 * t1 - squares);
+  }
+
+  /**
+   * What d log w gains for each unit by which u = sigma^2 falls, as Python's interaction(natural=True):
+   * the interaction, and where exponents do not sum to one what the particles' noise, of variance
+   * heat u, leaves of the heat equation.
+   */
+  naturalInteraction(x, y) {
+    const value = this.interaction(x, y);
+    if (this.heat === 1) return value;
+    let bend = 0;
+    for (const [at, exponent] of this.terms) bend += exponent * at.laplacian(x, y);
+    this.evaluate(x, y);
+    return value + 0.5 * (this.heat - 1) * (bend + this.s0 * this.s0 + this.s1 * this.s1);
   }
 }
 

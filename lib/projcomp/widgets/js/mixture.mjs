@@ -192,4 +192,20 @@ export class MixtureAt {
     this.s0 = s0 / total;
     this.s1 = s1 / total;
   }
+
+  /** The Laplacian of the log density at (x, y), by the components' own. */
+  laplacian(x, y) {
+    this.evaluate(x, y);
+    const { rows, logits, size, logProb, s0, s1 } = this;
+    let total = -s0 * s0 - s1 * s1;
+    for (let k = 0, r = 0; k < size; k++, r += 6) {
+      const dx = x - rows[r + 1];
+      const dy = y - rows[r + 2];
+      const g0 = rows[r + 3] * dx + rows[r + 4] * dy;
+      const g1 = rows[r + 4] * dx + rows[r + 5] * dy;
+      const share = Math.exp(logits[k] - logProb);
+      if (share > 0) total += share * (g0 * g0 + g1 * g1 - rows[r + 3] - rows[r + 5]);
+    }
+    return total;
+  }
 }

@@ -1,10 +1,9 @@
 // Noise levels, a seeded generator, reverse diffusion, and the weights that mend it.
 
 /** (steps + 1) decreasing noise levels, ending in 0; as projcomp.sigma_grid. */
-export function sigmaGrid(low, high, steps, rho = 7) {
-  const a = high ** (1 / rho);
-  const b = low ** (1 / rho);
-  const levels = Array.from({ length: steps }, (_, i) => (a + (i / (steps - 1)) * (b - a)) ** rho);
+export function sigmaGrid(low, high, steps) {
+  const ratio = Math.log(low / high) / (steps - 1);
+  const levels = Array.from({ length: steps }, (_, i) => high * Math.exp(i * ratio));
   levels[0] = high;
   levels[steps - 1] = low;
   return [...levels, 0];
@@ -54,7 +53,7 @@ export function normals(seed) {
   };
 }
 
-/** n points of R^2 (or of R^1, with second coordinate 0) from N(0, sigma^2), interleaved. */
+/** `count` points of R^2 (or of R^1, with second coordinate 0) from N(0, sigma^2), interleaved. */
 export function initial(count, sigma, normal, n = 2) {
   const points = new Float64Array(2 * count);
   for (let i = 0; i < count; i++) {
@@ -64,14 +63,18 @@ export function initial(count, sigma, normal, n = 2) {
   return points;
 }
 
-/** Particles one level down: method "euler" (DDIM), "heun" or "sde"; as projcomp's samplers. */
+/**
+ * Particles one level down: method "euler" (DDIM), "heun" or "sde"; as projcomp's samplers. The
+ * particles' own noise has `density.spread` times the standard deviation of the level.
+ */
 export function step(density, points, high, low, method, normal) {
   const here = density.at(high);
   const there = method === "heun" && low > 0 ? density.at(low) : null;
   const next = new Float64Array(points.length);
-  const v = high * high;
+  const own = density.spread;
+  const v = (own * high) ** 2;
   const ratio = method === "sde" ? (low / high) ** 2 : low / high;
-  const spread = method === "sde" ? low * Math.sqrt(1 - ratio) : 0;
+  const spread = method === "sde" ? own * low * Math.sqrt(1 - ratio) : 0;
   for (let i = 0; i < points.length; i += 2) {
     const x = points[i];
     const y = points[i + 1];
@@ -84,8 +87,8 @@ export function step(density, points, high, low, method, normal) {
       const g0 = x + (low - high) * f0;
       const g1 = y + (low - high) * f1;
       there.evaluate(g0, g1);
-      next[i] = x + 0.5 * (low - high) * (f0 - low * there.s0);
-      next[i + 1] = y + 0.5 * (low - high) * (f1 - low * there.s1);
+      next[i] = x + 0.5 * (low - high) * (f0 - own * own * low * there.s0);
+      next[i + 1] = y + 0.5 * (low - high) * (f1 - own * own * low * there.s1);
     } else {
       next[i] = d0 + ratio * (x - d0);
       next[i + 1] = d1 + ratio * (y - d1);
@@ -100,7 +103,8 @@ export function step(density, points, high, low, method, normal) {
 
 /**
  * Log weights of particles, level by level: d log w = I dv as v = sigma^2 falls, by the trapezoidal
- * rule in log sigma; on the last step, to 0, the interaction stays as it was. As projcomp.smc.
+ * rule in log sigma; on the last step, to 0, the interaction stays as it was. As projcomp.smc. Where
+ * exponents do not sum to one, I is `naturalInteraction`.
  */
 export class Weights {
   constructor(density, levels) {
@@ -121,12 +125,12 @@ export class Weights {
   }
 }
 
-/** sigma^2 I at every particle. */
+/** sigma^2 times what the weights gain, at every particle. */
 function interactions(density, points, sigma) {
   const at = density.at(sigma);
   const found = new Float64Array(points.length / 2);
   for (let i = 0; i < found.length; i++) {
-    found[i] = sigma * sigma * at.interaction(points[2 * i], points[2 * i + 1]);
+    found[i] = sigma * sigma * at.naturalInteraction(points[2 * i], points[2 * i + 1]);
   }
   return found;
 }
@@ -167,7 +171,7 @@ export class Path {
     this.levels = levels;
     this.method = method;
     this.normal = normals(seed);
-    this.states = [initial(count, levels[0], this.normal, density.n)];
+    this.states = [initial(count, density.spread * levels[0], this.normal, density.n)];
     this.weights = new Weights(density, levels);
     this.weighted = false;
   }

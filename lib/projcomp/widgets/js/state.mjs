@@ -115,7 +115,7 @@ const WEIGHING = [
   "",
   "# d log w = I dv along every way down, by the trapezoidal rule in log sigma",
   "rates = torch.stack(",
-  "    [s**2 * composition.interaction(x, s) for s, x in zip(sigmas[:-1], run.path)]",
+  "    [s**2 * composition.interaction(x, s, natural=True) for s, x in zip(sigmas[:-1], run.path)]",
   ")",
   "steps = (sigmas[:-2] / sigmas[1:-1]).log()",
   "log_weights = steps @ (rates[:-1] + rates[1:]) + rates[-1]",
