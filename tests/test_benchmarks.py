@@ -1,5 +1,7 @@
 import importlib
+import importlib.util
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,21 @@ def test_the_benchmark_of_steps_runs():
     errors = {line.split()[1]: float(line.split()[-1]) for line in rows}
     assert errors["unipc3"] < errors["3m"] < errors["2m"] < errors["euler"]
     assert errors["sde2m"] < errors["sde"]
+
+
+def test_the_table_of_peers_is_printed():
+    done = run("--quick", "--repeats", "1", name="peers.py")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"\d{4}-\d\d-\d\d, one thread, torch ", done.stdout)
+    for words in ("ODE", "SDE", "empirical score", "composed score", "SMC loop", "normalisable"):
+        row = next(line for line in done.stdout.splitlines() if words in line)
+        # A peer's number and its name, or what is missing.
+        assert (
+            importlib.util.find_spec("jax")
+            or "not installed" in row
+            or "torch" in row
+            or (words == "normalisable")
+        )
 
 
 def test_the_samplers_benchmark_runs():

@@ -23,7 +23,7 @@ from projcomp._modes import uncompiled
 from projcomp.densities import Density, Flat, GaussianMixture
 from projcomp.densities._products import product_of_powers
 from projcomp.densities._together import Together
-from projcomp.densities.blocks import density_list
+from projcomp.densities.blocks import density_list, one_space
 
 
 class Evaluation(NamedTuple):
@@ -45,12 +45,7 @@ class Composition(Density):
         if not isinstance(background, Density):
             raise ValueError(f"background must be a Density, got {background!r}")
         concepts = density_list("concepts", concepts)
-        for index, concept in enumerate(concepts):
-            if concept.dim != background.dim:
-                raise ValueError(
-                    f"concepts[{index}] must live on R^{background.dim} as the background does, "
-                    f"got R^{concept.dim}"
-                )
+        one_space("concepts", concepts, background.dim, "the background")
         weights = (
             torch.ones(len(concepts), dtype=torch.float64, device="cpu")
             if weights is None

@@ -140,6 +140,15 @@ def density_list(name: str, densities) -> list[Density]:
     return list(densities)
 
 
+def one_space(name: str, densities: Sequence[Density], dim: int, whose: str) -> None:
+    """Raise ValueError unless all densities live on R^dim, as `whose` ("the background") does."""
+    for index, density in enumerate(densities):
+        if density.dim != dim:
+            raise ValueError(
+                f"{name}[{index}] must live on R^{dim} as {whose} does, got R^{density.dim}"
+            )
+
+
 def partition(name: str, blocks, dim: int) -> list[list[int]]:
     """`blocks` as index lists that partition range(dim)."""
     if not isinstance(blocks, Iterable):

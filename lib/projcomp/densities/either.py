@@ -11,7 +11,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities._draw import categories
 from projcomp.densities.base import Density
-from projcomp.densities.blocks import common_exponent, density_list
+from projcomp.densities.blocks import common_exponent, density_list, one_space
 
 
 class Mixture(Density):
@@ -41,12 +41,7 @@ class Mixture(Density):
 
     def __init__(self, parts: Sequence[Density], weights=None, log_normalisers=None):
         parts = density_list("parts", parts)
-        for index, part in enumerate(parts):
-            if part.dim != parts[0].dim:
-                raise ValueError(
-                    f"parts[{index}] must live on R^{parts[0].dim} as parts[0] does, got "
-                    f"R^{part.dim}"
-                )
+        one_space("parts", parts, parts[0].dim, "parts[0]")
         super().__init__(parts[0].dim)
         count = len(parts)
         if weights is None:

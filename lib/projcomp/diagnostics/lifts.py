@@ -16,7 +16,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities import Density
 from projcomp.densities._draw import normal_like
-from projcomp.densities.blocks import density_list
+from projcomp.densities.blocks import density_list, one_space
 from projcomp.metrics import proportion
 from projcomp.samplers.run import levels, ordinary
 
@@ -145,10 +145,5 @@ def _same_space(background: Density, concepts: Sequence[Density]) -> list[Densit
     if not isinstance(background, Density):
         raise ValueError(f"background must be a Density, got {background!r}")
     concepts = density_list("concepts", concepts)
-    for index, concept in enumerate(concepts):
-        if concept.dim != background.dim:
-            raise ValueError(
-                f"concepts[{index}] must live on R^{background.dim} as the background does, got "
-                f"R^{concept.dim}"
-            )
+    one_space("concepts", concepts, background.dim, "the background")
     return concepts

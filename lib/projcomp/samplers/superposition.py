@@ -17,7 +17,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities import Density
 from projcomp.densities._draw import normal_like
-from projcomp.densities.blocks import density_list
+from projcomp.densities.blocks import density_list, one_space
 from projcomp.samplers.run import (
     Run,
     initial,
@@ -101,12 +101,7 @@ def superposition(
     densities = density_list("densities", densities)
     if len(densities) < 2:
         raise ValueError(f"densities must hold at least two densities, got {len(densities)}")
-    for index, density in enumerate(densities):
-        if density.dim != densities[0].dim:
-            raise ValueError(
-                f"densities[{index}] must live on R^{densities[0].dim} as densities[0] does, got "
-                f"R^{density.dim}"
-            )
+    one_space("densities", densities, densities[0].dim, "densities[0]")
     n = _check.count("n", n)
     sigmas = levels(sigmas)
     _check.choice("mode", mode, MODES)
