@@ -317,8 +317,12 @@ def test_in_inference_mode_and_without_gradients():
 
 
 def test_what_is_not_normalisable_warns():
-    with pytest.warns(UserWarning, match="not normalisable at 13 of 13") as caught:
-        pc.superposition([ONE, pc.Flat(2)], 4, SIGMAS, generator=seeded(0))
+    """Precision 2 / (1 + v) - 1 / (.1 + v): positive from v = .8 on."""
+    narrow = pc.gaussian([0.0, 0.0], 0.1)
+    none = pc.compose(narrow, [pc.gaussian([0.0, 0.0], 1.0)] * 2)
+    count = int((SIGMAS**2 <= 0.8).sum())
+    with pytest.warns(UserWarning, match=f"not normalisable at {count} of 13") as caught:
+        pc.superposition([ONE, none], 4, SIGMAS, generator=seeded(0))
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -374,3 +378,27 @@ def test_a_random_trio_keeps_to_its_numbers():
         assert torch.isfinite(found.weights).all()
         assert torch.isfinite(found.log_densities).all()
         assert torch.isfinite(found.samples).all()
+
+
+def test_a_composition_adds_its_interaction():
+    """Without it the mean of the estimates would be off by what it collects along the way."""
+    composed = pc.compose(pc.gaussian([0.0, 0.0], 9.0), [ONE, TWO], [1.0, 0.8])
+    pair = [composed, ROUND]
+    found = run(pair, 400, "or", 4000, keep_path=True, seed=5)
+    levels = found.sigmas
+    collected = torch.zeros(4000, dtype=F64)
+    for j, (high, low) in enumerate(pairwise(levels.tolist())):
+        ends = (
+            composed.interaction(found.path[j], high),
+            composed.interaction(found.path[j + 1], low),
+        )
+        collected += 0.5 * (high**2 - low**2) * (ends[0] + ends[1])
+    error = errors(pair, found)[0]
+    assert abs(float(error.mean())) < 5 * float(error.std()) / 4000**0.5 + 0.02
+    assert float((error + collected).mean().abs()) > 0.3  # as it would be
+
+
+def test_a_product_has_no_place():
+    message = r"densities\[1\] must fall off as its noise does, but its exponents sum to 2, not 1"
+    with pytest.raises(ValueError, match=message):
+        pc.superposition([ONE, pc.simple_product([ONE, TWO])], 5, SIGMAS)

@@ -76,7 +76,8 @@ def superposition(
 
     with dv = sigma^2 - sigma'^2, r = (sigma'/sigma)^2 and xi the noise that was drawn, of variance
     r dv. That is the Ito density estimator with both ends of the step in place of the first: its
-    last term is the Laplacian, by Stein's identity. Measured on mixtures, its mean error falls as
+    last term is the Laplacian, by Stein's identity. (Of a composition the interaction, times dv,
+    comes on top: it does not solve the heat equation.) Measured on mixtures, its mean error falls as
     the square of the step (of first ends alone: as the step), and its spread as the root of it.
 
     It holds for every way that is chosen before the noise is drawn. So "and" puts right the noise
@@ -89,8 +90,9 @@ def superposition(
     end where all densities are equal, however small they are there.
 
     Args:
-        densities: k >= 2 densities with scores, normalised or not: log q_i counts from the start,
-            where it is taken to be equal for all. So begin far above the distances between them.
+        densities: k >= 2 densities with scores, normalised or not, whose exponents sum to one: log
+            q_i counts from the start, where it is taken to be equal for all. So begin far above
+            the distances between them.
         n, sigmas, generator, start, keep_path, progress: as for `reverse_diffusion`.
         temperature: for "or", a number that multiplies log q_i. bias: for "or", (k,).
 
@@ -102,6 +104,12 @@ def superposition(
     if len(densities) < 2:
         raise ValueError(f"densities must hold at least two densities, got {len(densities)}")
     one_space("densities", densities, densities[0].dim, "densities[0]")
+    for index, density in enumerate(densities):
+        if density.exponent != 1.0:
+            raise ValueError(
+                f"densities[{index}] must fall off as its noise does, but its exponents sum to "
+                f"{density.exponent:g}, not 1: a product of powers has no place here"
+            )
     n = _check.count("n", n)
     sigmas = levels(sigmas)
     _check.choice("mode", mode, MODES)
@@ -120,7 +128,7 @@ def superposition(
         warn_if_not_normalisable(density, sigmas)
 
     bias = bias.to(x.device)[:, None]
-    scores = _scores(densities, x, float(sigmas[0]))
+    scores, rates = _seen(densities, x, float(sigmas[0]))
     logs = x.new_zeros(len(densities), n)
     path, log_densities, weights, evaluations = [x], [logs], [], 1
     pairs = list(zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True))
@@ -129,15 +137,16 @@ def superposition(
         if mode == "or":
             share = torch.softmax(temperature * logs + bias, 0)
         else:
-            share = _levelling(scores, logs, dv, high)
+            share = _levelling(scores, logs + dv * rates, dv, high)
         moved = x + dv * torch.einsum("kn,knd->nd", share, scores)
         if low > 0:
             ratio = (low / high) ** 2
             noise = low * (1.0 - ratio) ** 0.5 * normal_like(x, generator)
             moved = moved + noise
-            there = _scores(densities, moved, low)
+            there, rates_there = _seen(densities, moved, low)
             logs = logs + _gain(scores, there, moved - x, noise / ratio, dv)
-            scores, evaluations = there, evaluations + 1
+            logs = logs + 0.5 * dv * (rates + rates_there)
+            scores, rates, evaluations = there, rates_there, evaluations + 1
         x = moved
         weights.append(share)
         log_densities.append(logs)
@@ -154,9 +163,16 @@ def superposition(
     )
 
 
-def _scores(densities: Sequence[Density], x: Tensor, sigma: float) -> Tensor:
-    """(k, n, dim), at particles (n, dim)."""
-    return torch.stack([look(density.score, x, sigma) for density in densities])
+def _seen(densities: Sequence[Density], x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Scores (k, n, dim) and interactions (k, n), at particles (n, dim).
+
+    The latter are 0 but for compositions, which do not solve the heat equation.
+    """
+    scores = torch.stack([look(density.score, x, sigma) for density in densities])
+    points, level = x.T.contiguous(), torch.full((), sigma, dtype=x.dtype, device=x.device)
+    found = [density._interaction(points, level) for density in densities]
+    zero = torch.zeros_like(x[:, 0])
+    return scores, torch.stack([zero if value is None else value for value in found])
 
 
 def _gain(here: Tensor, there: Tensor, step: Tensor, noise: Tensor, dv: float) -> Tensor:
