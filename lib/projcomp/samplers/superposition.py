@@ -77,8 +77,8 @@ def superposition(
     with dv = sigma^2 - sigma'^2, r = (sigma'/sigma)^2 and xi the noise that was drawn, of variance
     r dv. That is the Ito density estimator with both ends of the step in place of the first: its
     last term is the Laplacian, by Stein's identity. (Of a composition the interaction, times dv,
-    comes on top: it does not solve the heat equation.) Measured on mixtures, its mean error falls as
-    the square of the step (of first ends alone: as the step), and its spread as the root of it.
+    comes on top: it does not solve the heat equation.) Measured on mixtures, its mean error falls
+    as the square of the step (of first ends alone: as the step), and its spread as the root of it.
 
     It holds for every way that is chosen before the noise is drawn. So "and" puts right the noise
     of a step in the next one. To choose kappa by the noise itself, as the authors' code does, takes
