@@ -41,7 +41,7 @@ LOOKED = (3.0, 1.0, 0.3)
 
 def sample(density: pc.Density, n: int, seed: int, **options):
     """As the chapter draws: 23 Euler steps from sigma = 20 to .02, from a grey start."""
-    levels = pc.sigma_grid(0.02, 20.0, 24)[:-1]
+    levels = pc.sigma_grid(0.02, 20.0, 24, rho=7)[:-1]
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(n, density.dim, generator=generator, dtype=torch.float64)
     return pc.reverse_diffusion(

@@ -37,7 +37,7 @@ def composed(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_they_load_and_give_the_stored_sample(name):
     start = 0.5 + 28.0 * torch.cos(1.7 * torch.arange(3072, dtype=torch.float64))
-    levels = pc.sigma_grid(0.02, 20.0, 10)[:-1]
+    levels = pc.sigma_grid(0.02, 20.0, 10, rho=7)[:-1]
     run = pc.reverse_diffusion(composed(name), 1, levels, "euler", start=start[None])
     picture = run.samples[0].reshape(3, 32, 32)
     found = torch.cat([picture[:, 14, 16], picture[:2, 23, 6], picture.mean()[None]])
@@ -102,7 +102,7 @@ def test_the_first_pictures_are_counted_again(row, name, over):
     spots = scenes.image_position(scenes.lattice()[list(ORDER[:2])])
     generator = torch.Generator().manual_seed(102)
     noise = torch.randn(25, 3072, generator=generator, dtype=torch.float64)[:4]
-    levels = pc.sigma_grid(0.02, 20.0, 24)[:-1]
+    levels = pc.sigma_grid(0.02, 20.0, 24, rho=7)[:-1]
     density = networks.composed_places(model, spots, over)
     run = pc.reverse_diffusion(density, 4, levels, "euler", start=0.5 + 20.0 * noise)
     seen = scenes.count(run.samples).at(scenes.lattice())[:, list(ORDER[:2])]

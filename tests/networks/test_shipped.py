@@ -30,9 +30,9 @@ def learned(name):
 def test_they_load_and_give_the_stored_samples(name):
     parts, _ = learned(name)
     composed = pc.compose(parts[0], parts[1:])
-    sigmas = pc.sigma_grid(0.05, 10.0, 12)
+    sigmas = pc.sigma_grid(0.05, 10.0, 12, rho=7)
     start = 10.0 * torch.tensor(POINTS, dtype=torch.float64)
-    run = pc.reverse_diffusion(composed, 3, sigmas, start=start)
+    run = pc.reverse_diffusion(composed, 3, sigmas, "heun", start=start)
     stored = torch.tensor(STORED[name], dtype=torch.float64)
     assert float((run.samples - stored).abs().max()) < TOLERANCE
 
