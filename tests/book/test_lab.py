@@ -165,12 +165,14 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
 
     # From the figure to the kernel: a drag, read back from the trait.
     handle = figure.locator('[data-handle="0.0.0"]')
-    handle.scroll_into_view_if_needed()
+    before = handle.get_attribute("aria-valuenow")
+    handle.locator("path").hover()  # which waits until it no longer moves
     box = handle.locator("path").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y, steps=4)
+    expect(handle).not_to_have_attribute("aria-valuenow", before)
     page.mouse.up()
     said = run_below(page, notebook, "print('mean', Out[2].concepts[0]['means'][0][0])")
     mean = float(said.removeprefix("mean "))
