@@ -6,7 +6,7 @@ import test from "node:test";
 import { pathToFileURL } from "node:url";
 import { compare } from "./agreement.mjs";
 
-const from = (file) => import(pathToFileURL(`${process.env.MODULES}/${file}.mjs`));
+const from = (file) => import(pathToFileURL(`${process.env.MODULES}/maths/${file}.mjs`));
 const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
 const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),

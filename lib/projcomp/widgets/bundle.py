@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "js"
 ENTRY = "figures.mjs"
-STYLES = ("explorer.css", "lattice.css")
+SHARED = "shared"
 
 _IMPORT = re.compile(
-    r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "\./(?P<file>[\w.]+)";\n', re.M
+    r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "(?P<file>\.{1,2}/[\w./]+)";\n',
+    re.M,
 )
 _EXPORT = re.compile(r"^export (?=(async )?(function|class|const) (?P<name>\w+))", re.M)
 
@@ -25,8 +27,8 @@ def module() -> str:
     def visit(file: str) -> None:
         if file in order:
             return
-        for match in _IMPORT.finditer(_read(file)):
-            visit(match["file"])
+        for imported in imports(file):
+            visit(imported)
         order.append(file)
 
     visit(ENTRY)
@@ -36,8 +38,18 @@ def module() -> str:
 
 @cache
 def style() -> str:
-    """The figures' style sheet."""
-    return "".join(_read(file) for file in STYLES)
+    """The figures' style sheet: what they share, then what each adds."""
+    sheets = sorted(FOLDER.rglob("*.css"), key=lambda path: (path.parent.name != SHARED, path))
+    return "".join(path.read_text(encoding="utf-8") for path in sheets)
+
+
+def imports(file: str) -> list[str]:
+    """The parts that a part imports; all are named by their paths in the folder."""
+    return [_target(file, match) for match in _IMPORT.finditer(_read(file))]
+
+
+def _target(file: str, match: re.Match) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file), match["file"]))
 
 
 def _wrapped(file: str) -> str:
@@ -46,10 +58,8 @@ def _wrapped(file: str) -> str:
     default = re.search(r"^export default (.+);$", text, re.M)
 
     def imported(match: re.Match) -> str:
-        source = _variable(match["file"])
-        if match["space"]:
-            return f"const {match['space']} = {source};\n"
-        return f"const {{{match['names']}}} = {source};\n"
+        name = match["space"] or f"{{{match['names']}}}"
+        return f"const {name} = {_variable(_target(file, match))};\n"
 
     body = _IMPORT.sub(imported, text)
     body = re.sub(r"^export default .+;\n", "", body, flags=re.M)
@@ -59,7 +69,7 @@ def _wrapped(file: str) -> str:
 
 
 def _variable(file: str) -> str:
-    return "_" + Path(file).stem
+    return "_" + file.removesuffix(".mjs").replace("/", "_")
 
 
 def _read(file: str) -> str:

@@ -1,15 +1,15 @@
 // The figures' one module: what kind a figure is, its state says.
 // anywidget calls render({ model, el }) in a notebook; the book's pages call it with a model shim.
 
-import { Composition } from "./composition.mjs";
-import { Explorer } from "./explorer.mjs";
-import { Field, totalVariation } from "./field.mjs";
-import { Lattice } from "./lattice.mjs";
-import { Mixture } from "./mixture.mjs";
-import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "./pictures.mjs";
-import { Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step } from "./sampling.mjs";
-import { Square } from "./square.mjs";
-import { featureMixture, largestDifference, square, warpOf } from "./warp.mjs";
+import { Composition } from "./maths/composition.mjs";
+import { Explorer } from "./explorer/explorer.mjs";
+import { Field, totalVariation } from "./maths/field.mjs";
+import { Lattice } from "./lattice/lattice.mjs";
+import { Mixture } from "./maths/mixture.mjs";
+import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "./maths/pictures.mjs";
+import { Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step } from "./maths/sampling.mjs";
+import { Square } from "./square/square.mjs";
+import { featureMixture, largestDifference, square, warpOf } from "./maths/warp.mjs";
 
 const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
 

@@ -1,9 +1,9 @@
 // What the figure shows, computed from its state and kept until the state changes.
 
-import { Field, lineMasses, totalVariation } from "./field.mjs";
-import { Mixture } from "./mixture.mjs";
-import { Path, Weights, between, sigmaGrid } from "./sampling.mjs";
-import { composed } from "./state.mjs";
+import { Field, lineMasses, totalVariation } from "../maths/field.mjs";
+import { Mixture } from "../maths/mixture.mjs";
+import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
+import { composed } from "../shared/state.mjs";
 
 export const FINE = 160;
 const COARSE = 96;

@@ -1,7 +1,7 @@
 // What the figure says of itself: the legend, the numbers, and the same in words.
 
 import { OPERATORS } from "./panel.mjs";
-import { effectiveSize } from "./sampling.mjs";
+import { effectiveSize } from "../maths/sampling.mjs";
 
 const LINES = ["solid", "dashed", "dotted", "dashed"];
 

@@ -1,7 +1,7 @@
 // What the lattice shows, computed from its state and kept until the state changes.
 
-import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "./pictures.mjs";
-import { Kept } from "./scene.mjs";
+import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "../maths/pictures.mjs";
+import { Kept } from "../explorer/scene.mjs";
 
 const LOW = 0.75;
 const HIGH = 1.3;

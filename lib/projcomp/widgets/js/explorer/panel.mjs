@@ -1,9 +1,9 @@
 // The figure's controls: which there are, what each changes, and how each follows the state.
 
-import { Controls, button, checkbox, element, group, list, number, select, slider } from "./controls.mjs";
-import { inspector } from "./inspector.mjs";
-import { effectiveSize } from "./sampling.mjs";
-import { snippet } from "./state.mjs";
+import { Controls, button, checkbox, element, group, list, number, select, slider } from "../shared/controls.mjs";
+import { inspector } from "../shared/inspector.mjs";
+import { effectiveSize } from "../maths/sampling.mjs";
+import { snippet } from "../shared/state.mjs";
 
 export const OPERATORS = { composition: "composition", product: "simple product", bayes: "Bayes" };
 const METHODS = { heun: "ODE (Heun)", euler: "ODE (Euler, DDIM)", sde: "SDE" };

@@ -1,14 +1,14 @@
 // The Explorer: ties state, scene, view and controls together.
 
-import * as draw from "./draw.mjs";
-import { Figure } from "./figure.mjs";
-import { layout, place } from "./layout.mjs";
+import * as draw from "../shared/draw.mjs";
+import { Figure } from "../shared/figure.mjs";
+import { layout, place } from "../shared/layout.mjs";
 import { LineView } from "./lineview.mjs";
 import { Panel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
-import { Player } from "./player.mjs";
+import { Player } from "../shared/player.mjs";
 import { Scene } from "./scene.mjs";
-import { SHARED, checkedState } from "./state.mjs";
+import { SHARED, checkedState } from "../shared/state.mjs";
 import { factsOf, inWords, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [

@@ -1,10 +1,10 @@
 // Objects on nine places of a floor: composed pictures of three settings, from the same noise.
 
-import { Figure } from "./figure.mjs";
-import { LatticePanel, PLACES, TITLES, opacityText } from "./latticepanel.mjs";
-import { LatticeScene, solid } from "./latticescene.mjs";
-import { element } from "./controls.mjs";
-import { choice, clamp } from "./state.mjs";
+import { Figure } from "../shared/figure.mjs";
+import { LatticePanel, PLACES, TITLES, opacityText } from "./panel.mjs";
+import { LatticeScene, solid } from "./scene.mjs";
+import { element } from "../shared/controls.mjs";
+import { choice, clamp } from "../shared/state.mjs";
 
 const SHARED = ["chosen", "clutter", "level", "seed", "view"];
 const KEYS = [...SHARED, "bank", "rate", "most", "levels"];

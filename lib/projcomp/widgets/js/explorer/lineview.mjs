@@ -1,7 +1,7 @@
 // The line: densities as curves, and the balance of precisions as bars beside them.
 
-import * as draw from "./draw.mjs";
-import { lineMasses } from "./field.mjs";
+import * as draw from "../shared/draw.mjs";
+import { lineMasses } from "../maths/field.mjs";
 
 const POINTS = 400;
 const BINS = 60;

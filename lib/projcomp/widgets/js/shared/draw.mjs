@@ -1,6 +1,6 @@
 // Drawing on canvases: heat, contours, arrows, particles, shadows, curves. No state of its own.
 
-import { contour, levelsOf } from "./field.mjs";
+import { contour, levelsOf } from "../maths/field.mjs";
 
 /** The figure's colours, from its style sheet: light or dark, with a style of line for each role. */
 export function palette(root) {

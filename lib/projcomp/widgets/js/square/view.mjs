@@ -1,6 +1,6 @@
 // The square, drawn: features in one plane, pixels in the other, and the lines that show the warp.
 
-import * as draw from "./draw.mjs";
+import * as draw from "../shared/draw.mjs";
 
 const SAMPLES = 96;
 

@@ -1,6 +1,6 @@
 // The lattice's controls: the places, what is shown of the pictures, and the noise.
 
-import { Controls, button, choices, element, slider } from "./controls.mjs";
+import { Controls, button, choices, element, slider } from "../shared/controls.mjs";
 
 export const PLACES = [
   "front left", "front", "front right", "left", "centre", "right", "back left", "back", "back right",

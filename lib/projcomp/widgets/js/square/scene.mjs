@@ -1,9 +1,9 @@
 // What the square shows, computed from its state and kept until the state changes.
 
-import { Composition } from "./composition.mjs";
-import { Field } from "./field.mjs";
-import { Kept } from "./scene.mjs";
-import { largestDifference, square, warpOf } from "./warp.mjs";
+import { Composition } from "../maths/composition.mjs";
+import { Field } from "../maths/field.mjs";
+import { Kept } from "../explorer/scene.mjs";
+import { largestDifference, square, warpOf } from "../maths/warp.mjs";
 
 const CELLS = 96;
 

@@ -1,7 +1,7 @@
 // The figure's state: what a link holds, what the notebook sees, and what may be in it.
 
-import { Composition } from "./composition.mjs";
-import { Mixture } from "./mixture.mjs";
+import { Composition } from "../maths/composition.mjs";
+import { Mixture } from "../maths/mixture.mjs";
 
 export const MOST_CONCEPTS = 4;
 export const MOST_COMPONENTS = 8;

@@ -1,15 +1,15 @@
 // The commuting square of Lemma 6.2: composing in feature space and then mapping to pixels, beside
 // mapping every part to pixels and then composing.
 
-import { Figure } from "./figure.mjs";
-import { onEllipse } from "./handles.mjs";
-import { pair, place } from "./layout.mjs";
-import { OPERATORS } from "./panel.mjs";
-import { ROUTES, SquarePanel } from "./squarepanel.mjs";
-import { SquareScene } from "./squarescene.mjs";
-import { paintPlane } from "./squareview.mjs";
-import { checkedMixture, choice, clamp } from "./state.mjs";
-import { WARPS, wrappedAngle } from "./warp.mjs";
+import { Figure } from "../shared/figure.mjs";
+import { onEllipse } from "../shared/handles.mjs";
+import { pair, place } from "../shared/layout.mjs";
+import { OPERATORS } from "../explorer/panel.mjs";
+import { ROUTES, SquarePanel } from "./panel.mjs";
+import { SquareScene } from "./scene.mjs";
+import { paintPlane } from "./view.mjs";
+import { checkedMixture, choice, clamp } from "../shared/state.mjs";
+import { WARPS, wrappedAngle } from "../maths/warp.mjs";
 
 const SHARED = ["background", "concepts", "operator", "warp", "amount", "route", "show"];
 const KEYS = [...SHARED, "boxes"];

@@ -1,10 +1,10 @@
 // The square's controls.
 
-import { Controls, button, checkbox, choices, element, group, list, select, slider } from "./controls.mjs";
-import { inspector } from "./inspector.mjs";
-import { OPERATORS } from "./panel.mjs";
-import { mixturePython } from "./state.mjs";
-import { WARPS } from "./warp.mjs";
+import { Controls, button, checkbox, choices, element, group, list, select, slider } from "../shared/controls.mjs";
+import { inspector } from "../shared/inspector.mjs";
+import { OPERATORS } from "../explorer/panel.mjs";
+import { mixturePython } from "../shared/state.mjs";
+import { WARPS } from "../maths/warp.mjs";
 
 export const ROUTES = { first: "compose, then map", second: "map, then compose" };
 const LAYERS = {
