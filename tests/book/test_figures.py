@@ -316,7 +316,7 @@ def test_without_scripts_and_in_print_there_is_a_still_picture(browser: Browser,
     mount_all(page)
     page.emulate_media(media="print")
     expect(page.locator(".pc-still").first).to_be_visible()
-    expect(page.locator(".pc-explorer").first).to_be_hidden()
+    expect(page.locator(".pc-live").first).to_be_hidden()
     page.context.close()
 
 

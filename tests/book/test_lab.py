@@ -152,7 +152,7 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
 
     cells = notebook.locator(".jp-CodeCell")
     expect(cells.first.locator(".jp-InputPrompt")).to_have_text("[1]:", timeout=RUN_MS)
-    figure = cells.nth(1).locator(".pc-explorer")
+    figure = cells.nth(1).locator(".pc-live")
     expect(figure.locator(".pc-summary")).not_to_be_empty(timeout=RUN_MS)
     expect(page.get_by_text("(ipykernel) | Idle")).to_be_visible(timeout=RUN_MS)
 
@@ -192,7 +192,7 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     # The other kind of figure, both ways.
     code = "square = pc.Square.from_preset('banana')\nprint('made')\nsquare"
     assert run_below(page, notebook, "import projcomp as pc\n" + code) == "made"
-    square = notebook.locator(".pc-explorer:has(.pc-pair)")
+    square = notebook.locator(".pc-live:has(.pc-pair)")
     expect(square.locator(".pc-summary")).to_contain_text("Warp: banana", timeout=RUN_MS)
     square.get_by_role("button", name="map, then compose").click()
     said = run_below(page, notebook, "print(square.route, square.readout['composition'] < 1e-12)")

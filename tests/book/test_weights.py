@@ -252,7 +252,7 @@ def test_accessible_and_narrow(browser: Browser, path: Path, scheme: str):
         told(found, reweight=True)
         expect(found.locator(".pc-worth")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.locator(".pc-explorer [id]").count() == 0
+    assert page.locator(".pc-live [id]").count() == 0
     violations = Axe().run(page).response["violations"]
     page.context.close()
     found = [f"{v['id']}: {n['html'][:120]}" for v in violations for n in v["nodes"]]

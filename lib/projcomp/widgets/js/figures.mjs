@@ -1,25 +1,20 @@
 // The figures' one module: what kind a figure is, its state says.
 // anywidget calls render({ model, el }) in a notebook; the book's pages call it with a model shim.
 
-import { Composition } from "./maths/composition.mjs";
 import { Explorer } from "./explorer/explorer.mjs";
-import { Field, totalVariation } from "./maths/field.mjs";
 import { Lattice } from "./lattice/lattice.mjs";
-import { Mixture } from "./maths/mixture.mjs";
-import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "./maths/pictures.mjs";
-import { Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step } from "./maths/sampling.mjs";
+import * as composition from "./maths/composition.mjs";
+import * as field from "./maths/field.mjs";
+import * as mixture from "./maths/mixture.mjs";
+import * as pictures from "./maths/pictures.mjs";
+import * as sampling from "./maths/sampling.mjs";
+import * as warp from "./maths/warp.mjs";
 import { Square } from "./square/square.mjs";
-import { featureMixture, largestDifference, square, warpOf } from "./maths/warp.mjs";
 
 const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
-const math = {
-  Composition, Field, Mixture, Weights, effectiveSize, initial, normalised, normals, sigmaGrid, step,
-  totalVariation,
-  featureMixture, largestDifference, square, warpOf,
-  Bank, Clutter, PicturePath, SETTINGS, startOf,
-};
+const math = { ...composition, ...field, ...mixture, ...pictures, ...sampling, ...warp };
 
 export default { render, math };
 

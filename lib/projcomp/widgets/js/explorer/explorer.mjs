@@ -2,13 +2,14 @@
 
 import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
-import { layout, place } from "../shared/layout.mjs";
-import { LineView } from "./lineview.mjs";
-import { Panel } from "./panel.mjs";
-import { PlaneView } from "./planeview.mjs";
+import { element } from "../shared/controls.mjs";
+import { canvas, common, pane, place } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
+import { LineView } from "./lineview.mjs";
+import { ExplorerPanel } from "./panel.mjs";
+import { PlaneView } from "./planeview.mjs";
 import { Scene } from "./scene.mjs";
-import { SHARED, checkedState } from "../shared/state.mjs";
+import { SHARED, checkedState } from "./state.mjs";
 import { factsOf, inWords, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [
@@ -16,35 +17,31 @@ const KEYS = [
   "steps", "method", "particles", "seed", "show", "box", "controls", "preset", "directions", "view",
   "reweight",
 ];
+const SECONDS = 5; // from the first level to the last
 
 export class Explorer extends Figure {
   constructor(model, el) {
     super(model, KEYS, SHARED);
     this.chosen = 0;
-    this.player = new Player(this);
+    this.player = new Player(this, "sigma", SECONDS);
     this.start(el, new Scene());
   }
 
-  build(el) {
-    Object.assign(this, layout(this.model.get("summary")));
+  build() {
+    Object.assign(this, common(this.model.get("summary")), stage());
     this.view = this.model.get("view") === "line" ? new LineView(this.stage) : new PlaneView();
     this.handles = this.handlesOn(this.svg);
     this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
-    this.panel = new Panel(this, this.model);
+    this.panel = new ExplorerPanel(this, this.model);
     place(this, this.panel);
-    el.replaceChildren(this.root);
   }
 
   checked(state) {
     return checkedState(state);
   }
 
-  still() {
-    this.player.stop();
-  }
-
   preset(name) {
-    this.player.stop();
+    this.still();
     this.selected = null;
     this.notice("");
     const { title, notice, ...state } = this.model.get("presets")[name] ?? this.home;
@@ -53,19 +50,16 @@ export class Explorer extends Figure {
 
   // -- playing ------------------------------------------------------------------------------
 
-  /** The player's way to set the level: no checks, and the model hears of it at the end. */
-  show(sigma) {
-    this.state = { ...this.state, sigma };
-    this.scene.update(this.state);
-    this.panel.follow(this.state);
-    if (!this.player.playing) this.push({ sigma });
-    this.redraw();
+  /** The noise level at a place of the path. */
+  at(position) {
+    const { levels } = this.scene.sampled();
+    const i = Math.min(Math.floor(position), this.scene.last - 1);
+    return levels[i] + (position - i) * (levels[i + 1] - levels[i]);
   }
 
-  changed(playing) {
-    this.panel.playing(playing);
-    if (!playing) this.push({ sigma: this.state.sigma });
-    this.redraw();
+  arrive() {
+    this.scene.sampled().finish();
+    this.change({ sigma: 0 });
   }
 
   reweigh(reweight) {
@@ -78,27 +72,27 @@ export class Explorer extends Figure {
   }
 
   scrub(sigma) {
-    this.player.stop();
+    this.still();
     this.change({ sigma });
   }
 
-  toggle() {
-    if (this.player.playing) return this.player.stop();
+  play() {
+    if (this.player.playing) return this.still();
     this.wantSamples();
-    return this.player.start();
+    return this.player.start(this.scene.position);
   }
 
   stepDown() {
-    this.player.stop();
+    this.still();
     this.wantSamples();
-    this.change({ sigma: this.player.next() });
+    this.change({ sigma: this.scene.next });
   }
 
   restart() {
-    this.player.stop();
+    this.still();
     this.wantSamples();
     this.change({ sigma: this.state.sigma_max });
-    this.player.start();
+    this.player.start(0);
   }
 
   pickParticle(event) {
@@ -170,4 +164,11 @@ export class Explorer extends Figure {
     const facts = factsOf(this.state, this.scene, this.chosen % this.state.particles);
     return { facts, readout: readoutOf(facts), words: inWords(facts, this.state) };
   }
+}
+
+/** The picture with room for handles, and its two margins. */
+function stage() {
+  const { plane, svg, view } = pane("The picture; its state is summed up in words below");
+  const margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow, or precisions")];
+  return { plane, svg, margins, stage: element("div", { class: "pc-stage" }, margins[0], view, margins[1]) };
 }

@@ -1,7 +1,7 @@
 // The line: densities as curves, and the balance of precisions as bars beside them.
 
-import * as draw from "../shared/draw.mjs";
 import { lineMasses } from "../maths/field.mjs";
+import * as draw from "../shared/draw.mjs";
 
 const POINTS = 400;
 const BINS = 60;
@@ -9,7 +9,7 @@ const FOOT = 22; // pixels below the axis, for its numbers
 
 export class LineView {
   constructor(stage) {
-    stage.classList.add("pc-line");
+    stage.classList.add("pc-line", "pc-wide");
   }
 
   frame(scene, width, height) {

@@ -1,11 +1,12 @@
-// The figure's controls: which there are, what each changes, and how each follows the state.
+// The Explorer's controls: which there are, what each changes, and how each follows the state.
 
-import { Controls, button, checkbox, element, group, list, number, select, slider } from "../shared/controls.mjs";
-import { inspector } from "../shared/inspector.mjs";
 import { effectiveSize } from "../maths/sampling.mjs";
-import { snippet } from "../shared/state.mjs";
+import { button, checkbox, element, group, list, number, select, slider } from "../shared/controls.mjs";
+import { inspector } from "../shared/inspector.mjs";
+import { Panel } from "../shared/panel.mjs";
+import { OPERATORS, levelText } from "../shared/telling.mjs";
+import { snippet } from "./state.mjs";
 
-export const OPERATORS = { composition: "composition", product: "simple product", bayes: "Bayes" };
 const METHODS = { heun: "ODE (Heun)", euler: "ODE (Euler, DDIM)", sde: "SDE" };
 const LAYERS = {
   parts: "background and concepts",
@@ -30,19 +31,23 @@ const DECADES = 1e4;
 const logScale = {
   from: (p) => (p <= 0 ? 0 : LOWEST * DECADES ** (p / 100)),
   to: (s) => (s <= LOWEST ? 0 : (100 * Math.log(s / LOWEST)) / Math.log(DECADES)),
-  show: (s) => (s === 0 ? "0" : s < 0.0995 ? s.toFixed(3) : s.toPrecision(3)),
+  show: (s) => (s === 0 ? "0" : levelText(s)),
 };
 
-export class Panel extends Controls {
+export class ExplorerPanel extends Panel {
   /** host: the Explorer. */
   constructor(host, model) {
     super(host);
     this.model = model;
+    const flat = model.get("view") === "line";
+    const layers = flat ? ["parts", "composition", "samples"] : Object.keys(LAYERS);
     const build = {
       sigma: () => this.sigma(), play: () => this.play(), presets: () => this.presets(),
-      operator: () => this.operator(), weights: () => this.weights(), layers: () => this.layers(),
-      sampler: () => this.sampler(), edit: () => inspector(this, this.model.get("view") === "line" ? ["x"] : ["x", "y"]), readout: () => this.readouts(),
-      curve: () => this.chart(), share: () => this.sharing(),
+      operator: () => this.operator(), weights: () => this.weights(),
+      layers: () => this.layers(Object.fromEntries(layers.map((layer) => [layer, LAYERS[layer]]))),
+      sampler: () => this.sampler(), edit: () => inspector(this, flat ? ["x"] : ["x", "y"]),
+      readout: () => this.readouts(), curve: () => this.chart(),
+      share: () => this.sharing(this.node, this.copying(snippet)),
     };
     const wanted = model.get("controls");
     for (const [control, make] of Object.entries(build)) if (wanted.includes(control)) make();
@@ -59,17 +64,12 @@ export class Panel extends Controls {
 
   play() {
     const { host } = this;
-    this.playButton = button("Play", () => host.toggle());
     this.transport.append(element(
-      "div", { class: "pc-buttons" }, this.playButton,
+      "div", { class: "pc-buttons" }, this.playing(),
       button("Step", () => host.stepDown()),
       button("Restart", () => host.restart()),
-      button("New noise", () => host.change({ seed: host.state.seed + 1 }), { title: "the next seed" }),
+      this.reseeding("New noise"),
     ));
-  }
-
-  playing(on) {
-    if (this.playButton) this.playButton.textContent = on ? "Pause" : "Play";
   }
 
   /** Whether the samples are weighed, and how many they are then worth. */
@@ -139,21 +139,6 @@ export class Panel extends Controls {
     });
   }
 
-  layers() {
-    const { host } = this;
-    const flat = this.model.get("view") === "line";
-    const shown = flat ? ["parts", "composition", "samples"] : Object.keys(LAYERS);
-    const boxes = shown.map((layer) => {
-      const control = checkbox(LAYERS[layer], (on) => {
-        const rest = host.state.show.filter((l) => l !== layer);
-        host.change({ show: on ? [...rest, layer] : rest });
-      });
-      this.followers.push((s) => control.set(s.show.includes(layer)));
-      return control.node;
-    });
-    this.node.append(group("layers", true, ...boxes));
-  }
-
   sampler() {
     const { host } = this;
     const box = group("sampler", false);
@@ -184,15 +169,5 @@ export class Panel extends Controls {
     this.curve = element("canvas", { class: "pc-curve", role: "img" });
     this.curve.setAttribute("aria-label", "Distance of composed noise to noised composition over the noise level");
     this.node.append(this.curve);
-  }
-
-  sharing() {
-    const { host } = this;
-    this.node.append(element(
-      "div", { class: "pc-buttons" },
-      button("Copy as Python", () => host.copy(snippet(host.state), "Python")),
-      button("Copy link", () => host.copyLink()),
-      button("Reset", () => host.reset()),
-    ));
   }
 }

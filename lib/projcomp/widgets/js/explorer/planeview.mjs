@@ -1,8 +1,8 @@
 // The plane: shading, outlines, arrows, particles, and the shadows on its margins.
 
 import * as draw from "../shared/draw.mjs";
-import { FINE } from "./scene.mjs";
 import { onEllipse } from "../shared/handles.mjs";
+import { FINE } from "./scene.mjs";
 
 const OUTLINE = 96;
 const TRACKS = 6;

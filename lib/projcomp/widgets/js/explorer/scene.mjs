@@ -1,28 +1,15 @@
-// What the figure shows, computed from its state and kept until the state changes.
+// What the Explorer shows, computed from its state and kept until the state changes.
 
 import { Field, lineMasses, totalVariation } from "../maths/field.mjs";
 import { Mixture } from "../maths/mixture.mjs";
 import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
-import { composed } from "../shared/state.mjs";
+import { Kept } from "../shared/kept.mjs";
+import { composed } from "./state.mjs";
 
 export const FINE = 160;
 const COARSE = 96;
 const CURVE_LEVELS = 36;
 const CURVE_CELLS = 64;
-
-/** One value, kept while its key stays the same. */
-export class Kept {
-  constructor() {
-    this.slots = new Map();
-  }
-  get(slot, key, make) {
-    const old = this.slots.get(slot);
-    if (old?.key === key) return old.value;
-    const value = make();
-    this.slots.set(slot, { key, value });
-    return value;
-  }
-}
 
 export class Scene {
   constructor() {
@@ -177,6 +164,29 @@ export class Scene {
     );
     this.path.weighted = reweight;
     return this.path;
+  }
+
+  /** The path's last level, and the last that is computed, by number. */
+  get last() {
+    return this.sampled().levels.length - 1;
+  }
+
+  get known() {
+    return this.sampled().states.length - 1;
+  }
+
+  /** The present level by number; the first, from 0. */
+  get position() {
+    const { sigma } = this.state;
+    const here = this.sampled().levels.findIndex((level) => level <= sigma);
+    return sigma === 0 ? 0 : Math.max(here, 0);
+  }
+
+  /** The next level below the present one; the first, from 0. */
+  get next() {
+    const { sigma } = this.state;
+    const { levels } = this.sampled();
+    return sigma === 0 ? levels[0] : (levels.find((level) => level < sigma - 1e-12) ?? 0);
   }
 
   /** The integral of the interaction over v along one particle's way, from the start to now. */

@@ -1,12 +1,11 @@
-// What the figure says of itself: the legend, the numbers, and the same in words.
+// What the Explorer says of itself: the legend, the numbers, and the same in words.
 
-import { OPERATORS } from "./panel.mjs";
 import { effectiveSize } from "../maths/sampling.mjs";
+import { OPERATORS, finite, inAWord, partRows } from "../shared/telling.mjs";
 
-const LINES = ["solid", "dashed", "dotted", "dashed"];
-
-/** Rows of the legend: [role of the colour, style of the line, text]. */
-export function legendRows({ show, operator, concepts, reweight, view }, scene) {
+/** Rows of the legend. */
+export function legendRows(state, scene) {
+  const { show, operator, concepts, reweight, view } = state;
   const rows = [];
   const alone = concepts.length === 1 && !scene.composition.background;
   if (show.includes("interaction")) {
@@ -14,11 +13,7 @@ export function legendRows({ show, operator, concepts, reweight, view }, scene) 
   } else if (show.includes("composition")) {
     rows.push(["composed", "fill", alone ? "distribution" : OPERATORS[operator]]);
   }
-  if (show.includes("parts")) {
-    const names = { bayes: "unconditional", product: "background (left out)" };
-    if (scene.base()) rows.push(["background", "dotted", names[operator] ?? "background"]);
-    concepts.forEach((_, i) => rows.push([`concept-${i + 1}`, LINES[i], `concept ${i + 1}`]));
-  }
+  if (show.includes("parts")) rows.push(...partRows(state, scene.base()));
   if (show.includes("truth")) {
     const how = scene.exact() ? "" : " (by quadrature)";
     const text = scene.hasTruth ? `noised composition${how}` : "no composition to noise";
@@ -32,8 +27,7 @@ export function legendRows({ show, operator, concepts, reweight, view }, scene) 
 
 /** Normalisability in words, and the numbers; NaN for what the figure does not show. */
 export function factsOf(state, scene, chosen) {
-  const word = (answer) => (answer === null ? "not known" : answer ? "yes" : "no");
-  const at = (sigma) => word(scene.composition.normalisable(sigma));
+  const at = (sigma) => inAWord(scene.composition.normalisable(sigma));
   const normalisable = `${at(0)} at σ = 0${state.sigma ? `, ${at(state.sigma)} here` : ""}`;
   const sampled = state.show.includes("samples");
   const shares = sampled && scene.path ? scene.path.sharesAt(state.sigma) : null;
@@ -48,7 +42,6 @@ export function factsOf(state, scene, chosen) {
 
 /** The facts as a notebook's trait holds them. */
 export function readoutOf({ normalisable, first, second, gap, effective }) {
-  const finite = (x) => (Number.isFinite(x) ? x : null);
   return {
     normalisable, first: finite(first), second: finite(second), gap: finite(gap), effective: finite(effective),
   };

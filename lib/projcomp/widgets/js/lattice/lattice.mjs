@@ -1,10 +1,12 @@
 // Objects on nine places of a floor: composed pictures of three settings, from the same noise.
 
+import { canvas, common } from "../shared/layout.mjs";
+import { element } from "../shared/controls.mjs";
 import { Figure } from "../shared/figure.mjs";
+import { Player } from "../shared/player.mjs";
+import { choice, clamp, seedOf, whole } from "../shared/state.mjs";
 import { LatticePanel, PLACES, TITLES, opacityText } from "./panel.mjs";
 import { LatticeScene, solid } from "./scene.mjs";
-import { element } from "../shared/controls.mjs";
-import { choice, clamp } from "../shared/state.mjs";
 
 const SHARED = ["chosen", "clutter", "level", "seed", "view"];
 const KEYS = [...SHARED, "bank", "rate", "most", "levels"];
@@ -15,43 +17,39 @@ const SECONDS = 4; // from the first level to the last
 export class Lattice extends Figure {
   constructor(model, el) {
     super(model, KEYS, SHARED);
-    this.playing = false;
+    this.player = new Player(this, "level", SECONDS, 1); // leaves no level out
     this.start(el, new LatticeScene());
   }
 
-  build(el) {
-    this.root = element("div", { class: "pc-explorer pc-lattice", role: "group", "aria-label": this.model.get("summary") });
-    this.notices = element("div", { class: "pc-notice", role: "status", hidden: true });
-    this.summary = element("div", { class: "pc-summary", "aria-live": "polite" });
+  build() {
+    Object.assign(this, common(this.model.get("summary")));
+    this.root.classList.add("pc-lattice");
     this.panes = Object.entries(TITLES).map(([setting, title]) => this.pane(setting, title));
     this.hint = element("p", { class: "pc-hint pc-legend" });
     this.panel = new LatticePanel(this);
     const stage = element("div", { class: "pc-pictures" }, ...this.panes.flatMap((pane) => pane.nodes));
     const below = element("div", { class: "pc-below" }, this.panel.node, this.panel.transport);
     this.root.append(this.notices, stage, this.hint, below, this.summary);
-    el.replaceChildren(this.root);
   }
 
   /** A setting's title, picture and opacities; a click on the picture is one on the place. */
   pane(setting, title) {
-    const canvas = element("canvas", {
-      class: "pc-picture", role: "img", "aria-label": `${setting}, ${title}; summed up in words below`,
-    });
+    const picture = canvas("pc-picture", `${setting}, ${title}; summed up in words below`);
     const at = (event) => {
-      const { left, top, width, height } = canvas.getBoundingClientRect();
+      const { left, top, width, height } = picture.getBoundingClientRect();
       return this.scene.placeAt((event.clientX - left) / width, (event.clientY - top) / height);
     };
     const { signal } = this.abort;
-    canvas.addEventListener("click", (event) => this.toggle(at(event)), { signal });
-    canvas.addEventListener("pointermove", (event) => this.panel.point(at(event)), { signal });
-    canvas.addEventListener("pointerleave", () => this.panel.point(null), { signal });
+    picture.addEventListener("click", (event) => this.toggle(at(event)), { signal });
+    picture.addEventListener("pointermove", (event) => this.panel.point(at(event)), { signal });
+    picture.addEventListener("pointerleave", () => this.panel.point(null), { signal });
     const cells = PLACES.map(() => element("span"));
     const grid = element("div", { class: "pc-opacities" });
     for (const row of [2, 1, 0]) grid.append(...cells.slice(3 * row, 3 * row + 3));
     const verdict = element("div", { class: "pc-verdict" });
     const name = element("div", { class: "pc-title" }, element("b", {}, setting), ` ${title}`);
     const told = element("div", { class: "pc-told", "aria-hidden": "true" }, grid, verdict);
-    return { setting, canvas, cells, verdict, nodes: [name, canvas, told] };
+    return { setting, canvas: picture, cells, verdict, nodes: [name, picture, told] };
   }
 
   checked(state) {
@@ -67,9 +65,9 @@ export class Lattice extends Figure {
       chosen,
       clutter: choice(state.clutter, ["independent", "capped"]),
       rate: clamp(state.rate, LEAST_RATE, 1),
-      most: Math.round(clamp(state.most, 1, PLACES.length)),
-      level: Math.round(clamp(state.level, 0, levels.length - 1)),
-      seed: Math.round(clamp(state.seed, 0, 2 ** 31)),
+      most: whole(state.most, 1, PLACES.length),
+      level: whole(state.level, 0, levels.length - 1),
+      seed: seedOf(state.seed),
       view: choice(state.view, ["picture", "belief"]),
     };
   }
@@ -82,37 +80,17 @@ export class Lattice extends Figure {
   // -- playing ------------------------------------------------------------------------------
 
   play() {
-    if (this.playing) return this.still();
-    const last = this.state.levels.length - 1;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.change({ level: last });
-    this.position = this.state.level === last ? 0 : this.state.level;
-    this.clock = null;
-    this.playing = true;
-    this.panel.playing(true);
-    return this.redraw();
+    if (this.player.playing) return this.still();
+    const { level } = this.state;
+    return this.player.start(level === this.scene.last ? 0 : level);
   }
 
-  still() {
-    if (!this.playing) return;
-    this.playing = false;
-    this.panel.playing(false);
-    this.push({ level: this.state.level });
-    this.redraw();
+  at(position) {
+    return Math.floor(position);
   }
 
-  /** One frame at time `now` (ms): leaves no level out, and waits where they are not yet computed. */
-  tick(now) {
-    const last = this.state.levels.length - 1;
-    if (this.clock !== null) this.position += Math.min(1, ((now - this.clock) / 1000) * (last / SECONDS));
-    this.clock = now;
-    this.position = Math.min(this.position, Math.max(this.scene.known - 1, 0));
-    const level = Math.floor(this.position);
-    if (level !== this.state.level) {
-      this.state = { ...this.state, level };
-      this.scene.update(this.state);
-      this.panel.follow(this.state);
-    }
-    if (level === last) this.still();
+  arrive() {
+    this.change({ level: this.scene.last });
   }
 
   scrub(level) {
@@ -123,12 +101,12 @@ export class Lattice extends Figure {
   // -- drawing ------------------------------------------------------------------------------
 
   paint(now) {
-    const whole = this.scene.advance(BUDGET);
-    if (this.playing) this.tick(now);
+    const done = this.scene.advance(BUDGET);
+    if (this.player.playing) this.player.tick(now);
     const shown = this.scene.shown();
     if (shown.every(Boolean)) shown.forEach((one, i) => this.paintPane(this.panes[i], one));
     this.panel.hint(this.hint, this.state);
-    if (this.playing || !whole) this.redraw();
+    if (this.player.playing || !done) this.redraw();
     else this.describe();
   }
 

@@ -1,6 +1,8 @@
 // The lattice's controls: the places, what is shown of the pictures, and the noise.
 
-import { Controls, button, choices, element, slider } from "../shared/controls.mjs";
+import { button, choices, element, slider } from "../shared/controls.mjs";
+import { Panel } from "../shared/panel.mjs";
+import { levelText } from "../shared/telling.mjs";
 
 export const PLACES = [
   "front left", "front", "front right", "left", "centre", "right", "back left", "back", "back right",
@@ -21,15 +23,13 @@ export function opacityText(value) {
   return value < 0 && text !== ".00" ? `−${text}` : text;
 }
 
-const levelText = (sigma) => (sigma < 0.0995 ? sigma.toFixed(3) : sigma.toPrecision(3)).replace(/^0/, "");
-
-export class LatticePanel extends Controls {
+export class LatticePanel extends Panel {
   /** host: the Lattice. */
   constructor(host) {
     super(host);
     this.places();
     this.noise();
-    this.sharing();
+    this.sharing(this.transport, this.playing());
   }
 
   /** Buttons for the places, the front row at the bottom; of all one is in the tab order. */
@@ -63,7 +63,7 @@ export class LatticePanel extends Controls {
         "div", { class: "pc-buttons" },
         button("All", () => host.change({ chosen: all })),
         button("None", () => host.change({ chosen: [] })),
-        button("Another sample", () => host.change({ seed: host.state.seed + 1 }), { title: "the next seed" }),
+        this.reseeding("Another sample"),
       ),
     );
   }
@@ -78,10 +78,9 @@ export class LatticePanel extends Controls {
     const last = host.model.get("levels").length - 1;
     const control = slider("noise σ", {
       min: 0, max: last, step: 1, from: (p) => last - p, to: (level) => last - level,
-      show: (level) => levelText(host.model.get("levels")[level]), onInput: (level) => host.scrub(level),
+      show: (level) => levelText(host.model.get("levels")[level]).replace(/^0/, ""), onInput: (level) => host.scrub(level),
     });
     this.add(this.transport, control, (s) => control.set(s.level));
-    this.playButton = button("Play", () => host.play());
     const view = choices("what is shown", VIEWS, (value) => host.change({ view: value }));
     this.followers.push((s) => view.set(s.view));
     this.transport.append(view.node);
@@ -95,23 +94,9 @@ export class LatticePanel extends Controls {
     this.transport.append(element("div", { class: "pc-clutter" }, element("span", {}, "clutter in C"), clutter.node));
   }
 
-  playing(on) {
-    this.playButton.textContent = on ? "Pause" : "Play";
-  }
-
   /** What the numbers under the pictures are. */
   hint(node, { view }) {
     if (node.textContent !== HINTS[view]) node.textContent = HINTS[view];
-  }
-
-  sharing() {
-    const { host } = this;
-    this.transport.append(element(
-      "div", { class: "pc-buttons" },
-      this.playButton,
-      button("Copy link", () => host.copyLink()),
-      button("Reset", () => host.reset()),
-    ));
   }
 
   report() {}

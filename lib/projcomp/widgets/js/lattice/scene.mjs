@@ -1,7 +1,7 @@
 // What the lattice shows, computed from its state and kept until the state changes.
 
 import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "../maths/pictures.mjs";
-import { Kept } from "../explorer/scene.mjs";
+import { Kept } from "../shared/kept.mjs";
 
 const LOW = 0.75;
 const HIGH = 1.3;
@@ -66,9 +66,13 @@ export class LatticeScene {
     }
   }
 
-  /** How many levels are known of every path. */
+  /** The last level, and the last that is computed of every path, by number. */
+  get last() {
+    return this.state.levels.length - 1;
+  }
+
   get known() {
-    return Math.min(...this.paths.map((path) => path.beliefs.length));
+    return Math.max(0, Math.min(...this.paths.map((path) => path.beliefs.length)) - 1);
   }
 
   /**

@@ -1,4 +1,4 @@
-// Ordinary form controls, and the panel that holds them.
+// Ordinary form controls.
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -99,24 +99,4 @@ export function choices(label, options, onInput) {
     for (const b of buttons) b.node.setAttribute("aria-pressed", String(b.value === value));
   };
   return { node, set };
-}
-
-/** A figure's controls: `transport` goes under its picture, `node` beside it; both follow its state. */
-export class Controls {
-  constructor(host) {
-    this.host = host;
-    this.followers = [];
-    this.node = element("div", { class: "pc-panel" });
-    this.transport = element("div", { class: "pc-transport" });
-  }
-
-  /** Make every control show the state. */
-  follow(state) {
-    for (const follower of this.followers) follower(state);
-  }
-
-  add(parent, control, follower) {
-    parent.append(control.node);
-    this.followers.push(follower);
-  }
 }

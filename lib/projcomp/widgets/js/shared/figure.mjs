@@ -12,8 +12,8 @@ const SPEAK_AFTER = 120; // ms: numbers and words come a little later, so that a
 const SAVE_EVERY = 100; // ms: a notebook's kernel hears of changes at most ten times a second
 
 /**
- * A kind of figure extends this with `build(el)` (its elements, among them root, notices, summary
- * and panel; a legend and handles where it has them), `checked(state)`, `paint(now)`,
+ * A kind of figure extends this with `build()` (its elements, among them root, notices, summary and
+ * panel; a legend, handles and a player where it has them), `checked(state)`, `paint(now)`,
  * `legendRows()`, `told()` (the facts for the panel, the notebook and the summary), and calls
  * `start` once it is constructed.
  */
@@ -28,7 +28,8 @@ export class Figure {
   /** Build, take the model's state (or a link's), and follow it from now on. */
   start(el, scene) {
     this.scene = scene;
-    this.build(el);
+    this.build();
+    el.replaceChildren(this.root);
     this.home = this.checked(this.read());
     const fromLink = this.linked();
     this.accept(fromLink ?? this.home);
@@ -124,7 +125,17 @@ export class Figure {
   }
 
   /** Stop whatever moves. */
-  still() {}
+  still() {
+    this.player?.stop();
+  }
+
+  /** The player's way to change the state: no checks, and the model hears of it at the end. */
+  carry(part) {
+    this.state = { ...this.state, ...part };
+    this.scene.update(this.state);
+    this.panel.follow(this.state);
+    this.redraw();
+  }
 
   // -- editing ------------------------------------------------------------------------------
 

@@ -1,23 +1,23 @@
-// The figure's elements, in their places.
+// The elements that figures have in common, in their places.
 
 import { button, element } from "./controls.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const canvas = (name, words) => element("canvas", { class: name, role: "img", "aria-label": words });
+export const canvas = (name, words) => element("canvas", { class: name, role: "img", "aria-label": words });
 
 /** What every figure has: {root, notices, legend, summary}. */
-function common(label) {
+export function common(label) {
   return {
-    root: element("div", { class: "pc-explorer", role: "group", "aria-label": label }),
+    root: element("div", { class: "pc-live", role: "group", "aria-label": label }),
     notices: element("div", { class: "pc-notice", role: "status", hidden: true }),
     legend: element("div", { class: "pc-legend" }),
     summary: element("div", { class: "pc-summary", "aria-live": "polite" }),
   };
 }
 
-/** A canvas, with room for handles over it. */
-function pane(words) {
+/** A canvas, and room for handles over it: {plane, svg, view}. */
+export function pane(words) {
   const plane = canvas("pc-plane", words);
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "pc-handles");
@@ -26,25 +26,7 @@ function pane(words) {
   return { plane, svg, view: element("div", { class: "pc-field-of-view" }, plane, svg) };
 }
 
-/** {root, notices, stage, plane, svg, margins, legend, summary}; the panel is put in by `place`. */
-export function layout(label) {
-  const { plane, svg, view } = pane("The picture; its state is summed up in words below");
-  const margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow, or precisions")];
-  const stage = element("div", { class: "pc-stage" }, margins[0], view, margins[1]);
-  return { ...common(label), stage, plane, svg, margins };
-}
-
-/** The same with two planes side by side, handles on the first, each under its title. */
-export function pair(label, [first, second]) {
-  const [left, right] = [first, second].map((title) =>
-    pane(`${title}; their state is summed up in words below`));
-  right.svg.remove();
-  const titled = (title, { view }) =>
-    element("div", { class: "pc-pane" }, element("div", { class: "pc-title" }, title), view);
-  const stage = element("div", { class: "pc-pair" }, titled(first, left), titled(second, right));
-  return { ...common(label), stage, plane: left.plane, svg: left.svg, second: right.plane };
-}
-
+/** Put the picture and what belongs under it beside the panel. */
 export function place({ root, notices, stage, legend, summary }, panel) {
   const left = element("div", { class: "pc-left" }, stage, legend, panel.transport);
   root.append(notices, element("div", { class: "pc-body" }, left, panel.node), summary);

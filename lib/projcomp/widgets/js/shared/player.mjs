@@ -1,56 +1,46 @@
-// Playing: carries the noise level down along the sampled path, in about five seconds.
-
-const SECONDS = 5;
+// Playing: carries a part of the state along a path's levels, and waits where they are not yet computed.
 
 export class Player {
-  /** host: {scene, state, show(sigma), settled(), changed(playing)}. */
-  constructor(host) {
-    this.host = host;
+  /**
+   * host: a figure with `at(position)`, what the part is at a place between levels, and `arrive()`,
+   * which shows the end; its scene knows `last` and `known`, levels by number. key: the part.
+   * seconds: from the first level to the last. stride: levels that a frame may go, at most.
+   */
+  constructor(host, key, seconds, stride = Infinity) {
+    Object.assign(this, { host, key, seconds, stride });
     this.playing = false;
-    this.position = 0;
   }
 
-  start() {
-    const { scene, state } = this.host;
-    const path = scene.sampled();
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      // No motion: straight to the end; Step goes level by level.
-      path.finish();
-      this.host.show(0);
-      return;
-    }
-    const here = path.levels.findIndex((level) => level <= state.sigma);
-    this.position = state.sigma === 0 || here < 0 ? 0 : here;
-    this.clock = null;
-    this.playing = true;
-    this.host.changed(true);
+  start(position) {
+    // No motion: straight to the end.
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.host.arrive();
+    Object.assign(this, { position, clock: null });
+    return this.turn(true);
   }
 
   stop() {
     if (!this.playing) return;
-    this.playing = false;
-    this.host.changed(false);
+    this.turn(false);
+    this.host.push({ [this.key]: this.host.state[this.key] });
   }
 
-  /** The next level below the present one (the first, from 0). */
-  next() {
-    const { scene, state } = this.host;
-    const { levels } = scene.sampled();
-    if (state.sigma === 0) return levels[0];
-    return levels.find((level) => level < state.sigma - 1e-12) ?? 0;
+  turn(playing) {
+    this.playing = playing;
+    this.host.panel.moves(playing);
+    this.host.redraw();
   }
 
-  /** One frame at time `now` (ms): waits where the path is not yet computed. */
+  /** One frame at time `now` (ms). */
   tick(now) {
-    const path = this.host.scene.sampled();
-    const last = path.levels.length - 1;
-    if (this.clock !== null) this.position += ((now - this.clock) / 1000) * (last / SECONDS);
+    const { host, key } = this;
+    const { last, known } = host.scene;
+    if (this.clock !== null) {
+      this.position += Math.min(this.stride, ((now - this.clock) / 1000) * (last / this.seconds));
+    }
     this.clock = now;
-    this.position = Math.min(this.position, path.states.length - 1);
-    const i = Math.min(last - 1, Math.floor(this.position));
-    const share = this.position - i;
-    const sigma = path.levels[i] + share * (path.levels[i + 1] - path.levels[i]);
-    this.host.show(this.position >= last ? 0 : sigma);
+    this.position = Math.min(this.position, known);
+    const value = host.at(this.position);
+    if (value !== host.state[key]) host.carry({ [key]: value });
     if (this.position >= last) this.stop();
   }
 }

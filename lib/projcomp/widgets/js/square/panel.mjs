@@ -1,10 +1,11 @@
 // The square's controls.
 
-import { Controls, button, checkbox, choices, element, group, list, select, slider } from "../shared/controls.mjs";
-import { inspector } from "../shared/inspector.mjs";
-import { OPERATORS } from "../explorer/panel.mjs";
-import { mixturePython } from "../shared/state.mjs";
 import { WARPS } from "../maths/warp.mjs";
+import { choices, element, list, select, slider } from "../shared/controls.mjs";
+import { inspector } from "../shared/inspector.mjs";
+import { Panel } from "../shared/panel.mjs";
+import { mixturePython } from "../shared/state.mjs";
+import { OPERATORS } from "../shared/telling.mjs";
 
 export const ROUTES = { first: "compose, then map", second: "map, then compose" };
 const LAYERS = {
@@ -15,24 +16,19 @@ const READOUTS = {
   normalisable: "normalisable",
 };
 
-export class SquarePanel extends Controls {
+export class SquarePanel extends Panel {
   constructor(host) {
     super(host);
     this.amount();
     this.route();
     this.warps();
-    this.layers();
+    this.layers(LAYERS);
     this.readout = list(READOUTS);
     const about = element("p", { class: "pc-hint" },
       "Largest difference of log densities, where either is above a millionth of its peak.");
     this.node.append(element("div", {}, this.readout.node, about));
     inspector(this, ["u", "v"], false);
-    this.node.append(element(
-      "div", { class: "pc-buttons" },
-      button("Copy as Python", () => host.copy(snippet(host.state), "Python")),
-      button("Copy link", () => host.copyLink()),
-      button("Reset", () => host.reset()),
-    ));
+    this.sharing(this.node, this.copying(snippet));
   }
 
   amount() {
@@ -67,26 +63,13 @@ export class SquarePanel extends Controls {
     this.add(this.node, operator, (s) => operator.set(s.operator));
   }
 
-  layers() {
-    const { host } = this;
-    const boxes = Object.entries(LAYERS).map(([layer, text]) => {
-      const control = checkbox(text, (on) => {
-        const rest = host.state.show.filter((l) => l !== layer);
-        host.change({ show: on ? [...rest, layer] : rest });
-      });
-      this.followers.push((s) => control.set(s.show.includes(layer)));
-      return control.node;
-    });
-    this.node.append(group("layers", true, ...boxes));
-  }
-
   report(facts) {
     for (const [key, value] of Object.entries(facts)) this.readout.set(key, value);
   }
 }
 
 /** Python that rebuilds both routes with the library. */
-export function snippet({ background, concepts, operator, warp, amount }) {
+function snippet({ background, concepts, operator, warp, amount }) {
   const angle = `math.radians(${amount})`;
   const given = { rotation: angle, shear: angle, banana: String(amount), polar: "" }[warp];
   const wrap = (text) => (warp === "polar" ? `pc.warps.Wrapped(${text}, axis=1)` : text);

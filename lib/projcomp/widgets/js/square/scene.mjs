@@ -2,8 +2,8 @@
 
 import { Composition } from "../maths/composition.mjs";
 import { Field } from "../maths/field.mjs";
-import { Kept } from "../explorer/scene.mjs";
 import { largestDifference, square, warpOf } from "../maths/warp.mjs";
+import { Kept } from "../shared/kept.mjs";
 
 const CELLS = 96;
 

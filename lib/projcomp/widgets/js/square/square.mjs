@@ -1,21 +1,22 @@
 // The commuting square of Lemma 6.2: composing in feature space and then mapping to pixels, beside
 // mapping every part to pixels and then composing.
 
+import { WARPS, wrappedAngle } from "../maths/warp.mjs";
+import { element } from "../shared/controls.mjs";
 import { Figure } from "../shared/figure.mjs";
 import { onEllipse } from "../shared/handles.mjs";
-import { pair, place } from "../shared/layout.mjs";
-import { OPERATORS } from "../explorer/panel.mjs";
+import { common, pane, place } from "../shared/layout.mjs";
+import { checkedConcepts, checkedMixture, choice, clamp } from "../shared/state.mjs";
+import { OPERATORS, finite, inAWord, partRows } from "../shared/telling.mjs";
 import { ROUTES, SquarePanel } from "./panel.mjs";
 import { SquareScene } from "./scene.mjs";
 import { paintPlane } from "./view.mjs";
-import { checkedMixture, choice, clamp } from "../shared/state.mjs";
-import { WARPS, wrappedAngle } from "../maths/warp.mjs";
 
 const SHARED = ["background", "concepts", "operator", "warp", "amount", "route", "show"];
 const KEYS = [...SHARED, "boxes"];
 const MOST_CONCEPTS = 2;
 const WIDEST_ANGLE = 3; // beyond it the turns that are summed would not hold the mass
-const LINES = ["dotted", "solid", "dashed"];
+const TITLES = ["features (u, v)", "pixels (x, y) = A(u, v)"];
 
 export class Square extends Figure {
   constructor(model, el) {
@@ -24,20 +25,16 @@ export class Square extends Figure {
     this.start(el, new SquareScene());
   }
 
-  build(el) {
-    const titles = ["features (u, v)", "pixels (x, y) = A(u, v)"];
-    Object.assign(this, pair(this.model.get("summary"), titles));
+  build() {
+    Object.assign(this, common(this.model.get("summary")), pair(TITLES));
     this.handles = this.handlesOn(this.svg);
     this.panel = new SquarePanel(this);
     place(this, this.panel);
-    el.replaceChildren(this.root);
   }
 
   checked(state) {
     const warp = choice(state.warp, Object.keys(WARPS));
     const { low, high, periodic } = WARPS[warp];
-    const { length } = state.concepts ?? [];
-    if (!(length >= 1 && length <= MOST_CONCEPTS)) throw new Error("wanted one or two concepts");
     const mixture = (spec, name) => {
       const kept = checkedMixture(spec, 2, name);
       if (!periodic) return kept;
@@ -50,7 +47,7 @@ export class Square extends Figure {
       ...state,
       warp,
       background: mixture(state.background, "background"),
-      concepts: state.concepts.map((c, i) => mixture(c, `concept ${i + 1}`)),
+      concepts: checkedConcepts(state.concepts, MOST_CONCEPTS, mixture),
       amount: clamp(state.amount, low, high),
       operator: choice(state.operator, ["composition", "product"]),
       route: choice(state.route, Object.keys(ROUTES)),
@@ -88,13 +85,10 @@ export class Square extends Figure {
   }
 
   legendRows() {
-    const { show, operator, concepts } = this.state;
+    const { show, operator } = this.state;
     const rows = [];
     if (show.includes("composition")) rows.push(["composed", "fill", OPERATORS[operator]]);
-    if (show.includes("parts")) {
-      rows.push(["background", LINES[0], operator === "product" ? "background (left out)" : "background"]);
-      concepts.forEach((_, i) => rows.push([`concept-${i + 1}`, LINES[i + 1], `concept ${i + 1}`]));
-    }
+    if (show.includes("parts")) rows.push(...partRows(this.state));
     if (show.includes("grid")) rows.push(["faint", "solid", "lines of constant u or v"]);
     return rows;
   }
@@ -103,8 +97,7 @@ export class Square extends Figure {
     const { scene, state } = this;
     const composition = scene.difference("composition");
     const product = scene.difference("product");
-    const answer = scene.normalisable();
-    const normalisable = answer === null ? "not known" : answer ? "yes" : "no";
+    const normalisable = inAWord(scene.normalisable());
     const size = (x) =>
       !Number.isFinite(x) ? "–" : x === 0 ? "0" : x >= 0.01 ? x.toFixed(2) : x.toExponential(0);
     const { label, unit } = WARPS[state.warp];
@@ -113,11 +106,20 @@ export class Square extends Figure {
       `Warp: ${state.warp}${amount}. Shown: ${OPERATORS[state.operator]}, ${ROUTES[state.route]}. ` +
       `The two routes' log densities differ by at most ${size(composition)} for the composition and ` +
       `${size(product)} for the simple product. Normalisable: ${normalisable}.`;
-    const finite = (x) => (Number.isFinite(x) ? x : null);
     return {
       facts: { composition: size(composition), product: size(product), normalisable },
       readout: { composition: finite(composition), product: finite(product), normalisable },
       words,
     };
   }
+}
+
+/** Two planes side by side, each under its title, with handles on the first. */
+function pair(titles) {
+  const [left, right] = titles.map((title) => pane(`${title}; their state is summed up in words below`));
+  right.svg.remove();
+  const titled = [left, right].map(({ view }, i) =>
+    element("div", { class: "pc-pane" }, element("div", { class: "pc-title" }, titles[i]), view));
+  const stage = element("div", { class: "pc-pair pc-wide" }, ...titled);
+  return { stage, plane: left.plane, svg: left.svg, second: right.plane };
 }
