@@ -10,10 +10,10 @@ import traitlets
 from projcomp import _check
 from projcomp.composition import Composition, bayes, compose, simple_product
 from projcomp.densities import Density
-from projcomp.densities.blocks import density_list
+from projcomp.widgets import checks
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.presets import PRESETS
-from projcomp.widgets.spec import MOST_CONCEPTS, from_spec, to_spec
+from projcomp.widgets.spec import fitted_box, from_spec, to_spec
 from projcomp.widgets.still import still_picture
 
 CONTROLS = (
@@ -23,7 +23,7 @@ CONTROLS = (
 LAYERS = ("parts", "composition", "interaction", "score", "samples", "truth", "shadows")
 OPERATORS = ("composition", "product", "bayes")
 METHODS = ("heun", "euler", "sde")
-
+MOST_CONCEPTS = 4
 
 FIXED = ("kind", "controls", "preset", "presets", "view", "name", "summary", "sigma_min")
 STATE = (
@@ -114,18 +114,14 @@ class Explorer(Figure):
         name: str = "explorer",
         alt: str = "A composition of distributions in the plane.",
     ):
-        concepts = density_list("concepts", concepts)
-        if len(concepts) > MOST_CONCEPTS:
-            raise ValueError(f"concepts must be at most {MOST_CONCEPTS}, got {len(concepts)}")
+        concepts = checks.concepts(concepts, MOST_CONCEPTS)
         dim = {"plane": 2, "line": 1}[_check.choice("view", view, ("plane", "line"))]
         specs = [to_spec(f"concepts[{i}]", concept, dim) for i, concept in enumerate(concepts)]
         base = to_spec("background", background, dim)
         over = to_spec("unconditional", unconditional, dim)
-        controls = [c for c in CONTROLS if c != "presets"] if controls is None else list(controls)
-        for control in controls:
-            _check.choice("controls", control, CONTROLS)
-        for layer in show:
-            _check.choice("show", layer, LAYERS)
+        offered = [c for c in CONTROLS if c != "presets"] if controls is None else controls
+        controls = checks.choices("controls", offered, CONTROLS)
+        show = checks.choices("show", show, LAYERS)
         _check.choice("operator", operator, OPERATORS)
         _check.choice("method", method, METHODS)
         if not isinstance(reweight, bool):
@@ -133,9 +129,7 @@ class Explorer(Figure):
         shares = [1.0] * len(specs) if weights is None else _check.real("weights", weights).tolist()
         if len(shares) != len(specs):
             raise ValueError(f"weights must have {len(specs)} entries, got {len(shares)}")
-        box = fitted_box([*specs, base, over]) if box is None else _check.real("box", box).tolist()
-        if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
-            raise ValueError(f"box must be (left, bottom, right, top), got {box}")
+        box = fitted_box([*specs, base, over]) if box is None else checks.box("box", box)
         directions = [[1.0, 0.0], [0.0, 1.0]] if directions is None else directions
         directions = [_unit(d) for d in _check.real("directions", directions).tolist()]
         super().__init__(
@@ -145,7 +139,7 @@ class Explorer(Figure):
             weights=shares,
             operator=operator,
             controls=controls,
-            show=list(show),
+            show=show,
             view=view,
             sigma=float(_check.level("sigma", sigma)),
             sigma_max=float(_check.level("sigma_max", sigma_max, positive=True)),
@@ -223,20 +217,6 @@ def _preset_states() -> dict[str, dict]:
         kept = {key: state[key] for key in STATE if key not in FIXED}
         states[name] = {"title": preset.title, "notice": preset.notice, **kept}
     return states
-
-
-def fitted_box(specs) -> list[float]:
-    """A square that holds every component out to three standard deviations."""
-    spots = [
-        (m[axis], c[axis][axis] ** 0.5)
-        for spec in specs
-        if spec
-        for m, c in zip(spec["means"], spec["covariances"], strict=True)
-        for axis in range(len(m))
-    ]
-    low = min(m - 3 * s for m, s in spots)
-    high = max(m + 3 * s for m, s in spots)
-    return [low, low, high, high]
 
 
 def _average(specs) -> dict:

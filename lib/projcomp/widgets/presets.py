@@ -1,4 +1,4 @@
-"""The figure's presets: one for every experiment of the book that lives in the plane."""
+"""The Explorer's presets: one for every experiment of the book that lives in the plane."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import torch
 
 from projcomp import warps
-from projcomp.densities import BlockProduct, Density, GaussianMixture, gaussian, pushforward
+from projcomp.densities import Density, GaussianMixture, gaussian, pushforward
+from projcomp.widgets.spec import blocks, line
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,6 @@ class Preset:
     background: Density | None
     concepts: list[Density]
     options: dict = field(default_factory=dict)
-
-
-def line(*components: tuple[float, float, float]) -> GaussianMixture:
-    """A mixture on the line from (weight, mean, standard deviation) triples."""
-    weights, means, deviations = zip(*components, strict=True)
-    return GaussianMixture(weights, [[m] for m in means], [s**2 for s in deviations])
-
-
-def blocks(first: Density, second: Density) -> GaussianMixture:
-    """Independent coordinates, as one mixture of the plane."""
-    return BlockProduct([first, second]).mixture()
 
 
 def factorized() -> Preset:

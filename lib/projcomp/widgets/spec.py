@@ -1,11 +1,12 @@
-"""Densities of the plane (or the line) to and from the plain numbers that a figure holds."""
+"""Mixtures of the line and the plane: to and from plain numbers, and what holds them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from projcomp.densities import BlockProduct, Density, Flat, GaussianMixture
 
 MOST_COMPONENTS = 64
-MOST_CONCEPTS = 4
 
 Spec = dict[str, list]
 
@@ -41,3 +42,32 @@ def from_spec(spec: Spec | None, dim: int) -> Density:
     if spec is None:
         return Flat(dim)
     return GaussianMixture(spec["weights"], spec["means"], spec["covariances"])
+
+
+def span(specs: Sequence[Spec | None], axis: int) -> tuple[float, float]:
+    """What holds every component out to three standard deviations, along one coordinate."""
+    ends = [
+        (m[axis] - 3 * c[axis][axis] ** 0.5, m[axis] + 3 * c[axis][axis] ** 0.5)
+        for spec in specs
+        if spec
+        for m, c in zip(spec["means"], spec["covariances"], strict=True)
+    ]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def fitted_box(specs: Sequence[Spec | None]) -> list[float]:
+    """A square that holds every component out to three standard deviations."""
+    dim = next(len(spec["means"][0]) for spec in specs if spec)
+    lows, highs = zip(*(span(specs, axis) for axis in range(dim)), strict=True)
+    return [min(lows), min(lows), max(highs), max(highs)]
+
+
+def line(*components: tuple[float, float, float]) -> GaussianMixture:
+    """A mixture on the line from (weight, mean, standard deviation) triples."""
+    weights, means, deviations = zip(*components, strict=True)
+    return GaussianMixture(weights, [[m] for m in means], [s**2 for s in deviations])
+
+
+def blocks(first: Density, second: Density) -> GaussianMixture:
+    """Independent coordinates, as one mixture of the plane."""
+    return BlockProduct([first, second]).mixture()

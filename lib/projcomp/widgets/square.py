@@ -12,12 +12,10 @@ from torch import Tensor
 from projcomp import _check, warps
 from projcomp.composition import Composition, compose, simple_product
 from projcomp.densities import Density, Diffeomorphism, pushforward
-from projcomp.densities.blocks import density_list
 from projcomp.grid import Grid
-from projcomp.widgets.explorer import fitted_box
+from projcomp.widgets import checks
 from projcomp.widgets.figure import Figure
-from projcomp.widgets.presets import blocks, line
-from projcomp.widgets.spec import Spec, from_spec, to_spec
+from projcomp.widgets.spec import Spec, blocks, fitted_box, from_spec, line, span, to_spec
 from projcomp.widgets.still import still_square
 
 WARPS: dict[str, tuple[float, float, float]] = {
@@ -96,22 +94,19 @@ class Square(Figure):
         name: str = "square",
         alt: str | None = None,
     ):
-        concepts = density_list("concepts", concepts)
-        if len(concepts) > MOST_CONCEPTS:
-            raise ValueError(f"concepts must be at most {MOST_CONCEPTS}, got {len(concepts)}")
+        concepts = checks.concepts(concepts, MOST_CONCEPTS)
         _check.choice("warp", warp, tuple(WARPS))
         named = {"background": background}
         named |= {f"concepts[{i}]": concept for i, concept in enumerate(concepts)}
         specs = [_spec(key, density, warp) for key, density in named.items()]
-        for layer in show:
-            _check.choice("show", layer, LAYERS)
+        show = checks.choices("show", show, LAYERS)
         _check.choice("operator", operator, OPERATORS)
         _check.choice("route", route, ROUTES)
         amount = checked_amount(warp, amount)
-        given = None if box is None else _box("box", box)
+        given = None if box is None else checks.box("box", box)
         boxes = {key: _boxes(key, specs, given, warp) for key in WARPS}
         if pixel_box is not None:
-            boxes[warp][1] = _box("pixel_box", pixel_box)
+            boxes[warp][1] = checks.box("pixel_box", pixel_box)
         super().__init__(
             background=specs[0],
             concepts=specs[1:],
@@ -119,7 +114,7 @@ class Square(Figure):
             warp=warp,
             amount=amount,
             route=route,
-            show=list(show),
+            show=show,
             boxes=boxes,
             name=name,
             summary=_words(warp, amount) if alt is None else alt,
@@ -199,7 +194,7 @@ def _boxes(warp: str, specs: Sequence[Spec], given: list[float] | None, opening:
     The pixels' box holds the parts and their composition for every amount.
     """
     if warp == "polar":
-        low, high = (given[0], given[2]) if given and opening == warp else _span(specs, 0)
+        low, high = (given[0], given[2]) if given and opening == warp else span(specs, 0)
         box = [low, -math.pi, high, math.pi]
     else:
         box = given if given and opening != "polar" else fitted_box(specs)
@@ -214,16 +209,6 @@ def _boxes(warp: str, specs: Sequence[Spec], given: list[float] | None, opening:
     amounts = [low + (high - low) * step / max(steps, 1) for step in range(steps + 1)]
     points = torch.cat([warp_of(warp, a).forward(grid.points[seen]) for a in amounts])
     return [box, _square_around(points)]
-
-
-def _span(specs: Sequence[Spec], axis: int) -> tuple[float, float]:
-    """What holds every component out to three standard deviations, along one coordinate."""
-    ends = [
-        (m[axis] - 3 * c[axis][axis] ** 0.5, m[axis] + 3 * c[axis][axis] ** 0.5)
-        for spec in specs
-        for m, c in zip(spec["means"], spec["covariances"], strict=True)
-    ]
-    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _square_around(points: Tensor) -> list[float]:
@@ -254,13 +239,6 @@ def _spec(name: str, density: Density, warp: str) -> Spec:
             f"got {widest:g}"
         )
     return spec
-
-
-def _box(name: str, box) -> list[float]:
-    box = _check.real(name, box).tolist()
-    if not isinstance(box, list) or len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
-        raise ValueError(f"{name} must be (left, bottom, right, top), got {box}")
-    return box
 
 
 def _words(warp: str, amount: float) -> str:
