@@ -108,8 +108,9 @@ def training(repeats: int, quick: bool) -> None:
 
     def train(precision):
         networks.train(
-            blank_picture_model("one"), data, steps, batch=BATCH, rate=1e-3,
-            log_sigma=(-1.0, 1.4), precision=precision, generator=seeded(1), progress=False,
+            blank_picture_model("one"), data,
+            networks.Recipe(steps, BATCH, 1e-3, precision=precision, progress=False),
+            log_sigma=(-1.0, 1.4), generator=seeded(1),
         )  # fmt: skip
 
     print(f"training, batches of {BATCH}, {torch.get_num_threads()} threads: pictures per second")

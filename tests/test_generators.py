@@ -51,7 +51,7 @@ CALLS = {
     "fit": lambda g: networks.fit(
         model(), lambda g: (torch.zeros(4, 2),), lambda m, x: x.sum(1), RECIPE, generator=g
     ),
-    "train": lambda g: networks.train(model(), ROWS, 2, batch=2, generator=g),
+    "train": lambda g: networks.train(model(), ROWS, networks.Recipe(2, 2), generator=g),
 }
 
 

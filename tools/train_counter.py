@@ -95,10 +95,8 @@ def main() -> None:
         counting.Counter(torch.Generator().manual_seed(SEED)),
         draw,
         lambda model, seen, wanted: 100 * (model(seen) - wanted).square().mean((1, 2)),
-        networks.Recipe(options.steps, **RECIPE),
+        networks.Recipe(options.steps, checkpoint=checkpoint, progress=True, **RECIPE),
         generator=generator,
-        checkpoint=checkpoint,
-        progress=True,
     )
     networks.save_network(run.model, options.file)
     checkpoint.unlink()

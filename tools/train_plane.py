@@ -42,11 +42,8 @@ def main() -> None:
         run = pc.networks.train(
             shipped.blank(name, torch.Generator().manual_seed(SEED)),
             data,
-            options.steps,
-            batch=BATCH,
+            pc.networks.Recipe(options.steps, BATCH, checkpoint=checkpoint, progress=True),
             generator=torch.Generator().manual_seed(SEED),
-            checkpoint=checkpoint,
-            progress=True,
         )
         pc.networks.save_network(run.model, options.folder / f"{name}.safetensors")
         checkpoint.unlink()

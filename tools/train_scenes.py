@@ -24,7 +24,8 @@ from projcomp.networks.shipped import WEIGHTS
 SEED, PICTURES = 1, 24_000
 SHARES = {"named": 0.7, "average": 0.2, "empty": 0.1}
 """Of the rows: told where the object is (or its colour), told nothing, and the bare floor."""
-RECIPE = {"batch": 64, "rate": 1e-3, "log_sigma": (-1.0, 1.4), "average": 0.999}
+RECIPE = {"batch": 64, "rate": 1e-3, "average": 0.999}
+LOG_SIGMA = (-1.0, 1.4)
 
 
 def data_of(name: str, model: networks.Preconditioned, count: int) -> networks.Labelled:
@@ -88,11 +89,13 @@ def train(name: str, options, engine) -> None:
     checkpoint = options.folder / f"{name}.checkpoint"
     networks.writable(checkpoint)  # before a long rendering, not after
     data = data_of(name, model, options.pictures)
-    run = networks.train(
-        model, data, options.steps, precision=options.precision, engine=engine,
-        generator=torch.Generator().manual_seed(SEED), checkpoint=checkpoint, progress=True,
-        **RECIPE,
+    recipe = networks.Recipe(
+        options.steps, precision=options.precision, checkpoint=checkpoint, engine=engine,
+        progress=True, **RECIPE,
     )  # fmt: skip
+    run = networks.train(
+        model, data, recipe, log_sigma=LOG_SIGMA, generator=torch.Generator().manual_seed(SEED)
+    )
     if engine is not None and not engine.is_main_process:
         return
     networks.save_network(model, options.folder / f"{name}.safetensors")

@@ -107,9 +107,11 @@ def fit(make, patience=10**9, done=0, **options):
     model = make()
     dtype = next(model.parameters()).dtype
     loss.calls = done
-    given = {"recipe": networks.Recipe(STEPS, BATCH, 0.05, average=0.9), "generator": seeded(2)}
+    own = {name: options.pop(name) for name in ("about", "generator") if name in options}
+    given = {"steps": STEPS, "batch": BATCH, "rate": 0.05, "average": 0.9, "every": 1, **options}
+    recipe = networks.Recipe(progress=False, **given)
     return networks.fit(
-        model, Draws(dtype, patience), loss, progress=False, every=1, **{**given, **options}
+        model, Draws(dtype, patience), loss, recipe, **{"generator": seeded(2), **own}
     )
 
 
@@ -178,7 +180,7 @@ def test_a_compiled_denoiser_is_trained(tmp_path, part):
 
     def train(model, **options):
         data = [torch.ones(4, 2), torch.zeros(4, 2)]
-        return networks.train(model, data, 4, batch=8, progress=False, **options)
+        return networks.train(model, data, networks.Recipe(4, 8, progress=False, **options))
 
     file = tmp_path / "run"
     one = train(made(True), checkpoint=file)
@@ -231,16 +233,20 @@ def test_a_file_that_does_not_match_changes_nothing(tmp_path, change, message):
 
 def test_numpy_numbers_in_a_recipe_and_about(tmp_path):
     file = tmp_path / "run"
-    recipe = networks.Recipe(np.int64(3), np.int32(BATCH), np.float32(0.5), average=np.float64(0.5))
-    assert [type(v) for v in vars(recipe).values()] == [int, int, float, str, float, str]
+    numpy = {
+        "steps": np.int64(3), "batch": np.int32(BATCH), "rate": np.float32(0.5),
+        "average": np.float64(0.5), "every": np.int8(1), "seconds": np.float32(60),
+    }  # fmt: skip
+    recipe = networks.Recipe(**numpy)
+    assert [type(v) for v in (recipe.every, recipe.seconds)] == [int, float]
+    assert [type(v) for v in recipe.terms.values()] == [int, int, float, str, float, str]
     about = {"n": np.int64(3), "mean": np.float32(0.1), "shape": (np.int8(1), 2)}
-    fit(plain, recipe=recipe, about=about, checkpoint=file)
+    fit(plain, **numpy, about=about, checkpoint=file)
     same_about = {"n": 3, "mean": float(np.float32(0.1)), "shape": [1, 2]}
-    again = fit(plain, recipe=networks.Recipe(3, BATCH, 0.5, average=0.5), about=same_about,
-                checkpoint=file)  # fmt: skip
+    again = fit(plain, steps=3, rate=0.5, average=0.5, about=same_about, checkpoint=file)
     assert again.samples_per_second == 0
     with pytest.raises(ValueError, match="another run: n is 3, wanted 4"):
-        fit(plain, recipe=recipe, about={**about, "n": 4}, checkpoint=file)
+        fit(plain, **numpy, about={**about, "n": 4}, checkpoint=file)
 
 
 def test_measured_floats_of_a_run_agree_within_a_millionth(tmp_path):
@@ -266,8 +272,8 @@ def test_bad_input(tmp_path, options, message):
     given = {"make": plain, **options}
     make = given.pop("make")
     with pytest.raises(ValueError, match=message):
-        networks.fit(make(), Draws(), loss, networks.Recipe(2, BATCH), progress=False,
-                     checkpoint=tmp_path / "run", **given)  # fmt: skip
+        recipe = networks.Recipe(2, BATCH, progress=False, checkpoint=tmp_path / "run")
+        networks.fit(make(), Draws(), loss, recipe, **given)
 
 
 @pytest.mark.parametrize(

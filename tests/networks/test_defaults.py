@@ -84,11 +84,11 @@ def test_runs_and_files_are_the_same(defaults, tmp_path):
     def answers(name):
         mlp = networks.MLP(2, 2, width=8, blocks=1)
         model = networks.Preconditioned(mlp, 2, 0.8, 2)
-        run = networks.train(model, data, 3, batch=4, progress=False)
+        run = networks.train(model, data, networks.Recipe(3, 4, progress=False))
         unet = networks.UNet(16, widths=(8, 8, 16), window=True)
         pictures = networks.train(
-            networks.Preconditioned(unet, 768, 0.5), networks.Labelled(samples, index, told), 2,
-            batch=2, progress=False, checkpoint=tmp_path / f"{name}-run",
+            networks.Preconditioned(unet, 768, 0.5), networks.Labelled(samples, index, told),
+            networks.Recipe(2, 2, progress=False, checkpoint=tmp_path / f"{name}-run"),
         )  # fmt: skip
         networks.save_network(model, tmp_path / name)
         networks.load_network(model, tmp_path / name)
@@ -130,7 +130,7 @@ def test_what_is_no_generator_is_refused(bad):
     calls = [
         *(lambda make=make: make(bad) for make in MAKERS.values()),
         lambda: data.draw(3, bad),
-        lambda: networks.train(blank("shear"), data, 2, generator=bad),
+        lambda: networks.train(blank("shear"), data, networks.Recipe(2, 2), generator=bad),
     ]
     for call in calls:
         with pytest.raises(ValueError, match=r"generator must be a torch.Generator .* or None"):

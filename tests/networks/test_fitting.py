@@ -15,6 +15,7 @@ from projcomp import networks, scenes
 
 from tests.helpers import seeded
 
+LAW = (-1.0, 1.0)
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tools" / "train_scenes.py"
 
@@ -30,12 +31,16 @@ def tiny(model, count=24):
     return networks.Labelled(pictures.values, torch.arange(count), told)
 
 
+def recipe(steps, **options):
+    return networks.Recipe(steps, 16, progress=False, **options)
+
+
 def train(model, steps, **options):
-    values = {
-        "batch": 16, "rate": 3e-3, "log_sigma": (-1.0, 1.0), "generator": seeded(3),
-        "progress": False, **options,
-    }  # fmt: skip
-    return networks.train(model, tiny(model), steps, **values)
+    given = {"generator": seeded(3), **options}
+    generator = given.pop("generator")
+    return networks.train(
+        model, tiny(model), recipe(steps, **given), log_sigma=LAW, generator=generator
+    )
 
 
 def same(one, two):
@@ -71,13 +76,12 @@ def test_it_goes_on_from_a_checkpoint(tmp_path):
             return super().draw(n, generator)
 
     model, data = fresh(), tiny(fresh())
-    options = {"batch": 16, "rate": 3e-3, "log_sigma": (-1.0, 1.0), "progress": False}
+    stopping = Stopping(data.samples, data.index, data.conditions)
+    kept = recipe(12, checkpoint=file, every=3)
     with pytest.raises(KeyboardInterrupt):
-        networks.train(
-            model, Stopping(data.samples, data.index, data.conditions), 12, checkpoint=file,
-            every=3, generator=seeded(3), **options,
-        )  # fmt: skip
-    resumed = networks.train(fresh(), data, 12, checkpoint=file, generator=seeded(9), **options)
+        networks.train(model, stopping, kept, log_sigma=LAW, generator=seeded(3))
+    again = recipe(12, checkpoint=file)
+    resumed = networks.train(fresh(), data, again, log_sigma=LAW, generator=seeded(9))
     assert torch.equal(resumed.losses, whole.losses)
     assert same(resumed.model, whole.model)
 
@@ -94,10 +98,8 @@ def test_a_slow_run_writes_its_checkpoint_by_the_clock(tmp_path):
         seen.clear()
         file.unlink(missing_ok=True)
         model = torch.nn.Linear(2, 1)
-        networks.fit(
-            model, draw, lambda m, x: m(x).square()[:, 0], networks.Recipe(3, 4),
-            checkpoint=file, seconds=seconds, progress=False,
-        )  # fmt: skip
+        recipe = networks.Recipe(3, 4, checkpoint=file, seconds=seconds, progress=False)
+        networks.fit(model, draw, lambda m, x: m(x).square()[:, 0], recipe)
         return seen[1:]
 
     assert fit(0.0) == [True, True]
@@ -135,7 +137,7 @@ def test_bad_data(change, message):
 def test_what_a_network_is_trained_on_must_fit():
     with pytest.raises(ValueError, match="data must"):
         networks.train(fresh(), networks.Labelled(
-            torch.zeros(4, 8), torch.arange(4), torch.zeros(4, 3)), 2)  # fmt: skip
+            torch.zeros(4, 8), torch.arange(4), torch.zeros(4, 3)), recipe(2))  # fmt: skip
 
 
 SPREAD = """

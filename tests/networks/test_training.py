@@ -18,6 +18,10 @@ Q = pc.gaussian([0.0, 1.0], 0.2)
 QUICK = {"batch": 64, "progress": False}
 
 
+def quick(steps, **options):
+    return networks.Recipe(steps, **{**QUICK, **options})
+
+
 def fresh(labels=2, width=16, sigma_data=0.8):
     mlp = networks.MLP(2, labels, width=width, blocks=2, generator=seeded(1))
     return networks.Preconditioned(mlp, 2, sigma_data, labels)
@@ -44,7 +48,7 @@ def score_error(model, sigma=0.5):
 
 
 def test_it_learns():
-    run = networks.train(fresh(width=32), [P, Q], 400, batch=256, generator=seeded(3))
+    run = networks.train(fresh(width=32), [P, Q], quick(400, batch=256), generator=seeded(3))
     assert run.losses[-50:].mean() < 0.75 * run.losses[:10].mean()
     assert score_error(run.model) < 0.05
     assert run.samples_per_second > 0
@@ -75,7 +79,7 @@ def test_the_exact_denoiser_has_the_least_loss():
 
 def test_samples_do_as_well_as_a_density():
     data = [P.sample(500, generator=seeded(7)), Q.sample(400, generator=seeded(8)).numpy()]
-    run = networks.train(fresh(), data, 300, generator=seeded(9), rate=1e-2, **QUICK)
+    run = networks.train(fresh(), data, quick(300, rate=1e-2), generator=seeded(9))
     assert score_error(run.model) < 0.3
 
 
@@ -83,7 +87,7 @@ def test_samples_do_as_well_as_a_density():
 def test_a_run_is_a_function_of_its_seeds(schedule):
     state = torch.get_rng_state()
     one, two, three = (
-        networks.train(fresh(), [P, Q], 20, generator=seeded(s), schedule=schedule, **QUICK)
+        networks.train(fresh(), [P, Q], quick(20, schedule=schedule), generator=seeded(s))
         for s in (1, 1, 2)
     )
     assert torch.equal(torch.get_rng_state(), state)
@@ -112,16 +116,16 @@ class Interrupting(pc.Density):
 @pytest.mark.parametrize("last", [10, 17, 29])
 def test_an_interrupted_run_ends_with_the_same_numbers(tmp_path, last):
     file = tmp_path / "run.safetensors"
-    whole = networks.train(fresh(), [P, Q], 30, generator=seeded(1), **QUICK)
-    options = {"checkpoint": file, "every": 5, **QUICK}
+    whole = networks.train(fresh(), [P, Q], quick(30), generator=seeded(1))
+    kept = quick(30, checkpoint=file, every=5)
     with pytest.raises(KeyboardInterrupt):
-        networks.train(fresh(), [Interrupting(last), Q], 30, generator=seeded(1), **options)
+        networks.train(fresh(), [Interrupting(last), Q], kept, generator=seeded(1))
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
     # A new process knows neither the state of the generator nor the weights.
-    resumed = networks.train(fresh(), [P, Q], 30, generator=seeded(77), **options)
+    resumed = networks.train(fresh(), [P, Q], kept, generator=seeded(77))
     assert torch.equal(resumed.losses, whole.losses)
     assert same(resumed.model, whole.model)
-    again = networks.train(fresh(), [Interrupting(0), Q], 30, **options)
+    again = networks.train(fresh(), [Interrupting(0), Q], kept)
     assert same(again.model, whole.model)
     assert again.samples_per_second == 0
 
@@ -129,7 +133,7 @@ def test_an_interrupted_run_ends_with_the_same_numbers(tmp_path, last):
 def test_the_bar_counts_samples():
     said = io.StringIO()
     with redirect_stderr(said):
-        networks.train(fresh(), [P, Q], 20, batch=64, progress=True)
+        networks.train(fresh(), [P, Q], quick(20, progress=True))
     assert "training:   0%" in said.getvalue()
     assert "0/1280" in said.getvalue()
     assert "samples/s" in said.getvalue()
@@ -137,17 +141,17 @@ def test_the_bar_counts_samples():
 
 def test_files_of_another_run(tmp_path):
     file = tmp_path / "run.safetensors"
-    options = {"checkpoint": file, **QUICK}
-    networks.train(fresh(), [P, Q], 3, **options)
+    kept = quick(3, checkpoint=file)
+    networks.train(fresh(), [P, Q], kept)
     with pytest.raises(ValueError, match=r"another architecture: .* wanted \[8"):
-        networks.train(fresh(width=8), [P, Q], 3, **options)
+        networks.train(fresh(width=8), [P, Q], kept)
     with pytest.raises(ValueError, match=r"another architecture: sigma_data is 0.8, wanted 1.0"):
-        networks.train(fresh(sigma_data=1.0), [P, Q], 3, **options)
+        networks.train(fresh(sigma_data=1.0), [P, Q], kept)
     with pytest.raises(ValueError, match="another run: steps is 3, wanted 4"):
-        networks.train(fresh(), [P, Q], 4, **options)
+        networks.train(fresh(), [P, Q], quick(4, checkpoint=file))
     networks.save_network(fresh(), file)
     with pytest.raises(ValueError, match="damaged, or not a file of weights"):
-        networks.train(fresh(), [P, Q], 3, **options)
+        networks.train(fresh(), [P, Q], kept)
 
 
 def test_damaged_files(tmp_path):
@@ -168,7 +172,7 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="there is no folder"):
         networks.save_network(fresh(), tmp_path / "no" / "net")
     with pytest.raises(ValueError, match="must name a file, got the folder"):
-        networks.train(fresh(), [P, Q], 3, checkpoint=tmp_path, **QUICK)
+        networks.train(fresh(), [P, Q], quick(3, checkpoint=tmp_path))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ValueError, match="can't be written to"):
         networks.save_network(fresh(), tmp_path / "net")
@@ -197,6 +201,9 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
         ({"steps": 0}, "steps must be >= 1"),
         ({"batch": 1}, "batch must be >= 2"),
         ({"rate": 0.0}, "rate must be > 0, got 0.0"),
+        ({"every": 0}, "every must be >= 1"),
+        ({"seconds": -1}, "seconds must be >= 0, got -1.0"),
+        ({"recipe": 50}, r"recipe must be a Recipe\(steps, batch\), got 50"),
         ({"rate": 1e30}, "loss is not finite at step"),
         ({"schedule": "linear"}, "schedule must be one of cosine, constant"),
         ({"average": 1.0}, r"average must lie in \[0, 1\)"),
@@ -206,6 +213,9 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
     ],
 )
 def test_bad_input(change, message):
-    options = {"model": fresh(), "data": [P, Q], "steps": 50, **QUICK}
+    of_train = {"model", "data", "recipe", "log_sigma"} & change.keys()
+    own = {name: change[name] for name in of_train}
+    options = {name: change[name] for name in change.keys() - of_train}
     with pytest.raises(ValueError, match=message):
-        networks.train(**{**options, **change})
+        recipe = quick(**{"steps": 50, **options})
+        networks.train(**{"model": fresh(), "data": [P, Q], "recipe": recipe, **own})

@@ -1,10 +1,11 @@
 """Learned scores: preconditioned networks as densities, their training, and shipped weights."""
 
 from projcomp.networks.denoiser import Denoiser
-from projcomp.networks.fitting import Recipe, Training, fit
+from projcomp.networks.fitting import Training, fit
 from projcomp.networks.mlp import MLP
 from projcomp.networks.pictures import COUNTS, PICTURE_MODELS, composed_places, load_picture_model
 from projcomp.networks.preconditioning import Preconditioned, Preconditioning
+from projcomp.networks.recipe import Recipe
 from projcomp.networks.shipped import SHIPPED, load
 from projcomp.networks.store import load_network, save_network, writable
 from projcomp.networks.training import Labelled, denoising_loss, train

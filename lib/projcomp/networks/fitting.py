@@ -6,60 +6,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from projcomp import _check
 from projcomp.networks.checkpoint import State
 from projcomp.networks.layers import source_of_weights
+from projcomp.networks.recipe import Recipe, recipe_of
 from projcomp.networks.store import restore, writable
 from projcomp.samplers.run import progress_bar
-
-SCHEDULES = ("cosine", "constant")
-PRECISIONS = ("float32", "bfloat16")
-_ENGINE = ("device", "process_index", "num_processes", "prepare", "reduce", "backward")
-_SHARED_OUT = ("DEEPSPEED", "FSDP", "MEGATRON_LM")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is fitted.
-
-    steps: how many batches, of `batch` rows each. rate, schedule: the learning rate, and "cosine"
-    (falls to 0) or "constant". average: decay of the running average of the weights, which warms
-    up. precision: of the network's products, "float32" or "bfloat16"; weights keep their dtype.
-    NumPy's numbers become Python's.
-
-    Raises ValueError for a bad value.
-    """
-
-    steps: int
-    batch: int
-    rate: float = 3e-3
-    schedule: str = "cosine"
-    average: float = 0.999
-    precision: str = "float32"
-
-    def __post_init__(self):
-        for kind, names in (
-            (_check.number, ("rate", "average")),
-            (_check.count, ("steps", "batch")),
-        ):
-            for name in names:
-                object.__setattr__(self, name, kind(name, getattr(self, name)))
-        if self.rate <= 0:
-            raise ValueError(f"rate must be > 0, got {self.rate}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average must lie in [0, 1), got {self.average}")
-        _check.choice("schedule", self.schedule, SCHEDULES)
-        _check.choice("precision", self.precision, PRECISIONS)
-
-    def rate_at(self, step: int) -> float:
-        if self.schedule == "constant":
-            return self.rate
-        return self.rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
 @dataclass(frozen=True)
@@ -88,11 +43,6 @@ def fit(
     *,
     about: dict | None = None,
     generator: torch.Generator | None = None,
-    checkpoint: str | Path | None = None,
-    every: int = 1000,
-    seconds: float = 60.0,
-    engine=None,
-    progress: bool | None = None,
 ) -> Training:
     """Fit a network; it ends with the running average of its weights.
 
@@ -105,36 +55,26 @@ def fit(
         about: what else a checkpoint must agree with (JSON, and NumPy's numbers): floats within a
             relative 1e-6, all else exactly.
         generator: source of all randomness; seed 0 if None.
-        checkpoint: a file to keep the state of the run in. If it is there, the run goes on from it,
-            and ends as if it had never been interrupted.
-        every, seconds: the checkpoint is written after so many steps, and where that takes longer
-            than so many seconds, then.
-        engine: an `accelerate.Accelerator` that spreads every batch over its processes and devices;
-            this process alone, on the model's device, if None. Every process draws the same batch
-            and takes its rows of it, so that the run is the same but for rounding. Its mixed
-            precision is "no" or "bf16": what scales gradients, gathers them over several batches or
-            shares out the weights (DeepSpeed, FSDP, Megatron) is refused.
-        progress: show a bar; None shows it once a run has lasted two seconds.
 
     Raises ValueError for a bad argument, for a checkpoint that is damaged or of another run, and
     where the loss is no longer finite.
     """
-    every = _check.count("every", every)
-    generator = source_of_weights(generator)
+    recipe, generator = recipe_of(recipe), source_of_weights(generator)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("model must have a parameter that needs grad")
     if not isinstance(about, dict | None):
         raise ValueError(f"about must be a dict, got {about!r}")
-    place = _Alone(model) if engine is None else _Spread(engine, recipe.batch)
+    place = _Alone(model) if recipe.engine is None else _Spread(recipe.engine, recipe.batch)
     main = place.rank == 0
-    state = State(model, generator, {**vars(recipe), **(about or {})})
+    state = State(model, generator, {**recipe.terms, **(about or {})})
+    checkpoint = recipe.checkpoint
     if checkpoint is not None and writable(checkpoint).is_file():
         state.load(checkpoint)
     callable_model = place.prepare(model, state)
 
     start = saved = time.perf_counter()
     done, steps = len(state.losses), recipe.steps
-    shown = progress if main else False
+    shown = recipe.progress if main else False
     for step in progress_bar(range(done, steps), "training", shown, " samples", recipe.batch):
         state.optimiser.param_groups[0]["lr"] = recipe.rate_at(step)
         batch = place.mine(draw(generator))
@@ -151,8 +91,8 @@ def fit(
         place.backward(value)
         state.optimiser.step()
         state.took(said, min(recipe.average, (1 + step) / (10 + step)))
-        late = time.perf_counter() - saved > seconds
-        if checkpoint is not None and main and ((step + 1) % every == 0 or late):
+        late = time.perf_counter() - saved > recipe.seconds
+        if checkpoint is not None and main and ((step + 1) % recipe.every == 0 or late):
             state.save(checkpoint)
             saved = time.perf_counter()
     speed = (steps - done) * recipe.batch / max(time.perf_counter() - start, 1e-9)
@@ -188,7 +128,6 @@ class _Spread:
     """The processes and devices of an `accelerate.Accelerator`."""
 
     def __init__(self, engine, batch: int):
-        _must_be_plain(engine)
         self.engine, self.device = engine, engine.device
         self.rank, self.count = engine.process_index, engine.num_processes
         if batch % self.count:
@@ -207,23 +146,3 @@ class _Spread:
 
     def backward(self, value: Tensor) -> None:
         self.engine.backward(value)
-
-
-def _must_be_plain(engine) -> None:
-    """Raises ValueError unless an engine's gradients are those of the batch, unscaled and whole."""
-    precision = getattr(engine, "mixed_precision", "no")
-    if precision not in ("no", "bf16") or getattr(engine, "scaler", None) is not None:
-        raise ValueError(
-            f"engine must compute in mixed precision 'no' or 'bf16', got {precision!r}: scaled "
-            "gradients would never be unscaled"
-        )
-    batches = getattr(engine, "gradient_accumulation_steps", 1)
-    if batches != 1:
-        raise ValueError(f"engine must step after every batch, got one that gathers {batches}")
-    kind = getattr(engine, "distributed_type", "NO")
-    kind = str(getattr(kind, "value", kind))
-    if kind in _SHARED_OUT:
-        raise ValueError(f"engine must hold the whole network in every process, got {kind}")
-    missing = [name for name in _ENGINE if not hasattr(engine, name)]
-    if missing:
-        raise ValueError(f"engine must be an accelerate.Accelerator, got {engine!r}")

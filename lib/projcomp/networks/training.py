@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities import Density
-from projcomp.networks.fitting import SCHEDULES, Recipe, Training, fit
+from projcomp.networks.fitting import Training, fit
 from projcomp.networks.layers import normal
 from projcomp.networks.preconditioning import Preconditioned
+from projcomp.networks.recipe import SCHEDULES, Recipe, recipe_of
 from projcomp.networks.store import unwrapped
 
 __all__ = ["SCHEDULES", "Labelled", "Training", "denoising_loss", "train"]
@@ -83,19 +83,10 @@ def denoising_loss(
 def train(
     model: Preconditioned,
     data: Sequence[Density | Tensor] | Labelled,
-    steps: int,
+    recipe: Recipe,
     *,
-    batch: int = 1024,
-    rate: float = 3e-3,
-    schedule: str = "cosine",
     log_sigma: tuple[float, float] = (-0.5, 1.7),
-    average: float = 0.999,
-    precision: str = "float32",
     generator: torch.Generator | None = None,
-    checkpoint: str | Path | None = None,
-    every: int = 1000,
-    engine=None,
-    progress: bool | None = None,
 ) -> Training:
     """Train a denoiser by Adam; the model ends with the running average of its weights.
 
@@ -106,14 +97,15 @@ def train(
         data: for every label of the model (background first) a Density to draw fresh samples from,
             or samples (N, n), and then every batch is shared evenly among the labels; or
             `Labelled` samples.
-        steps, batch, rate, schedule, average, precision: as of `Recipe`.
+        recipe: how it is fitted.
         log_sigma: mean and standard deviation of log sigma, which is drawn from a normal law.
-        generator, checkpoint, every, engine, progress: as of `fit`.
+        generator: source of all randomness; seed 0 if None.
 
     Raises ValueError for a bad argument, for a checkpoint that is damaged or of another run, and
     where the loss is no longer finite.
     """
     _check.source("generator", generator)
+    recipe_of(recipe)
     if not isinstance(unwrapped(model), Preconditioned):
         raise ValueError(f"model must be a Preconditioned network, got {model!r}")
     law = _check.real("log_sigma", log_sigma)
@@ -122,7 +114,6 @@ def train(
             f"log_sigma must be a mean and a standard deviation >= 0, got {law.tolist()}"
         )
     mean, spread = law.tolist()
-    recipe = Recipe(steps, batch, rate, schedule, average, precision)
     about = {"log_sigma": [mean, spread]}
     if isinstance(data, Labelled):
         about["rows"] = len(data.index)
@@ -140,11 +131,7 @@ def train(
     def loss(denoiser, clean, condition, sigma, noise):
         return denoising_loss(lambda x, s: denoiser(x, s, condition), clean, sigma, noise, model)
 
-    return fit(
-        model, draw, loss, recipe,
-        about=about, generator=generator, checkpoint=checkpoint,
-        every=every, engine=engine, progress=progress,
-    )  # fmt: skip
+    return fit(model, draw, loss, recipe, about=about, generator=generator)
 
 
 def _sources(data: Sequence[Density | Tensor], model: Preconditioned) -> list[Density | Tensor]:
