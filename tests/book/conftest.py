@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.book.driving import open_page
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -22,13 +24,6 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-
-# Resolves when the formulas are typeset: until then a page is too busy to be tested.
-TYPESET = """() => new Promise((done) => {
-    const wait = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(wait, 20);
-    if (document.querySelector("script[src*=mathjax]")) wait();
-    else done();
-})"""
 
 
 def chapters() -> list[str]:
@@ -57,16 +52,6 @@ def chapter(request: pytest.FixtureRequest, book: Path) -> Path:
     return book / f"{request.param}.html"
 
 
-def mount_all(page: Page) -> None:
-    """Scroll to every live figure, and wait until it is one."""
-    for figure in page.locator(".pc-figure").all():
-        figure.scroll_into_view_if_needed()
-        expect(figure).to_have_attribute("data-live", "yes")
-        expect(figure.locator(".pc-summary")).not_to_be_empty()
-    page.evaluate("window.scrollTo(0, 0)")
-
-
-# A module, not a session: playwright keeps an event loop in this thread while it is alive.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -81,8 +66,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, path: Path) -> Iterator[Page]:
     """The page at the module's `path`, opened; the browser must have nothing to complain of."""
-    from tests.book.test_figures import open_page
-
     opened = open_page(browser, path)
     problems: list[str] = []
     opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)

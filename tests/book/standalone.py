@@ -7,11 +7,7 @@ from pathlib import Path
 
 from projcomp.widgets import bundle
 
-
-def html_of(shown) -> str:
-    """What a figure leaves on a static page."""
-    found = shown._repr_mimebundle_()
-    return (found[0] if isinstance(found, tuple) else found)["text/html"]
+from tests.widgets.kinds import html_of
 
 
 def write_page(folder: Path, title: str, figures: dict[str, Callable]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,61 +12,9 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.widgets import PRESETS, bundle
 
-from tests.book.conftest import TYPESET, chapters, mount_all
+from tests.book.conftest import chapters
+from tests.book.driving import centre, copied, figure, handle, mount_all, open_page, state
 from tests.widgets.fixture import fixture
-
-STATE = "figure => JSON.parse(JSON.stringify(%s.map(key => figure.pcModel.get(key))))"
-
-
-def open_page(browser: Browser, path: Path, fragment: str = "", **options) -> Page:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, **options)
-    page = context.new_page()
-    page.goto(path.as_uri() + fragment)
-    if options.get("java_script_enabled", True):
-        page.evaluate(TYPESET)
-    return page
-
-
-def figure(page: Page, name: str) -> Locator:
-    """The figure of that name, scrolled into view and alive."""
-    index = page.evaluate(
-        """name => [...document.querySelectorAll(".pc-figure")].findIndex(
-            f => JSON.parse(f.querySelector("script").textContent).name === name)""",
-        name,
-    )
-    found = page.locator(".pc-figure").nth(index)
-    found.scroll_into_view_if_needed()
-    expect(found).to_have_attribute("data-live", "yes")
-    expect(found.locator(".pc-summary")).not_to_be_empty()
-    return found
-
-
-def state(found: Locator, *keys: str) -> list:
-    return found.evaluate(STATE % json.dumps(keys))
-
-
-def centre(handle: Locator) -> tuple[float, float]:
-    box = handle.locator("path").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def handle(found: Locator, key: str) -> Locator:
-    return found.locator(f'[data-handle="{key}"]')
-
-
-def copied(found: Locator, label: str) -> str:
-    """What a button puts on the clipboard (which a test may not read)."""
-    return found.evaluate(
-        """async (figure, label) => {
-            let text = null;
-            const clipboard = { writeText: async (t) => { text = t; } };
-            Object.defineProperty(navigator, "clipboard", { configurable: true, value: clipboard });
-            [...figure.querySelectorAll("button")].find(b => b.textContent === label).click();
-            await new Promise(done => setTimeout(done, 50));
-            return text;
-        }""",
-        label,
-    )
 
 
 @pytest.fixture
@@ -109,46 +56,6 @@ def test_a_figure_waits_until_it_is_near_the_view(noise_page: Page):
     noise_page.set_viewport_size({"width": 1280, "height": 300})
     expect(noise_page.locator(".pc-figure").first).to_have_attribute("data-live", "yes")
     assert noise_page.locator(".pc-figure").nth(1).get_attribute("data-live") is None
-
-
-def test_a_drag_moves_a_component(noise_page: Page):
-    found = figure(noise_page, "flow")
-    before = state(found, "concepts")[0][0]["means"][0]
-    x, y = centre(handle(found, "0.0.0"))
-    noise_page.mouse.move(x, y)
-    noise_page.mouse.down()
-    noise_page.mouse.move(x + 60, y - 40, steps=4)
-    noise_page.mouse.up()
-    after = state(found, "concepts")[0][0]["means"][0]
-    assert after[0] > before[0] + 0.3
-    assert after[1] > before[1] + 0.2
-    # The other tips of the chosen component are now there, and change its spread.
-    x, y = centre(handle(found, "0.0.1"))
-    wide = state(found, "concepts")[0][0]["covariances"][0]
-    noise_page.mouse.move(x, y)
-    noise_page.mouse.down()
-    noise_page.mouse.move(x + 50, y, steps=3)
-    noise_page.mouse.up()
-    assert state(found, "concepts")[0][0]["covariances"][0] != wide
-
-
-def test_keys_move_grow_and_remove(noise_page: Page):
-    found = figure(noise_page, "flow")
-    chosen = handle(found, "0.1.0")
-    chosen.focus()
-    expect(chosen).to_be_focused()
-    (before,) = state(found, "concepts")
-    noise_page.keyboard.press("ArrowRight")
-    noise_page.keyboard.press("Shift+ArrowUp")
-    noise_page.keyboard.press("+")
-    (after,) = state(found, "concepts")
-    assert after[0]["means"][1][0] > before[0]["means"][1][0]
-    assert after[0]["means"][1][1] > before[0]["means"][1][1] + 0.2
-    assert after[0]["covariances"][1][0][0] > before[0]["covariances"][1][0][0]
-    noise_page.keyboard.press("Delete")
-    (left,) = state(found, "concepts")
-    assert len(left[0]["weights"]) == 2
-    assert sum(left[0]["weights"]) == pytest.approx(1)
 
 
 def test_a_finger_drags(browser: Browser, book: Path):
@@ -293,31 +200,6 @@ def test_two_figures_on_a_page_are_independent(noise_page: Page):
     flow.get_by_role("button", name="Step").click()
     assert state(score, *keys) == before
     assert state(flow, "concepts")[0] != before[0]
-
-
-def test_a_state_that_makes_no_sense_is_refused_with_a_way_back(noise_page: Page):
-    found = figure(noise_page, "flow")
-    before = state(found, "concepts")
-    found.evaluate("f => f.pcModel.set('concepts', [{ weights: [1], means: [[0, NaN]] }])")
-    expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
-    found.get_by_role("button", name="Back to the start").click()
-    expect(found.locator(".pc-notice")).to_be_hidden()
-    assert state(found, "concepts") == before
-
-
-def test_without_scripts_and_in_print_there_is_a_still_picture(browser: Browser, book: Path):
-    path = book / "chapters" / "02-what-is-composition.html"
-    page = open_page(browser, path, java_script_enabled=False)
-    still = page.locator(".pc-still").first
-    expect(still).to_be_visible()
-    assert still.get_attribute("alt")
-    page.context.close()
-    page = open_page(browser, path)
-    mount_all(page)
-    page.emulate_media(media="print")
-    expect(page.locator(".pc-still").first).to_be_visible()
-    expect(page.locator(".pc-live").first).to_be_hidden()
-    page.context.close()
 
 
 def test_the_pages_module_agrees_with_the_library(browser: Browser):

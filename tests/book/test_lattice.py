@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import projcomp as pc
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.book.driving import copied, figure, open_page, state
 from tests.book.standalone import write_page
-from tests.book.test_figures import copied, figure, open_page, state
-from tests.widgets.pictures import believed, rendered
+from tests.widgets.kinds import lattice
+from tests.widgets.pictures import believed
 
 KEYS = ["chosen", "clutter", "level", "seed", "view"]
-
-
-def lattice(**options) -> pc.Lattice:
-    return pc.Lattice(*rendered(24, 32), **{"chosen": [0, 2, 4, 8], "name": "lattice", **options})
 
 
 FIGURES = {
@@ -244,25 +239,4 @@ def test_on_a_phone_everything_fits_and_can_be_touched(browser: Browser, path: P
     assert state(found, "chosen") == [[0, 2, 4, 7, 8]]
     found.locator(".pc-picture").first.tap(position={"x": 50, "y": 50})
     assert state(found, "chosen") == [[0, 2, 7, 8]]
-    page.context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible(browser: Browser, path: Path, scheme: str):
-    page = open_page(browser, path, color_scheme=scheme)
-    figure(page, "lattice")
-    figure(page, "other")
-    results = Axe().run(page)
-    page.context.close()
-    assert not [
-        f"{violation['id']}: {json.dumps(violation['nodes'])[:300]}"
-        for violation in results.response["violations"]
-    ]
-
-
-def test_without_scripts_there_is_a_still_picture(browser: Browser, path: Path):
-    page = open_page(browser, path, java_script_enabled=False)
-    still = page.locator(".pc-still").first
-    expect(still).to_be_visible()
-    assert "same objects composed over three backgrounds" in still.get_attribute("alt")
     page.context.close()

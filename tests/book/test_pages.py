@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from tests.book.conftest import TYPESET, mount_all
+from tests.book.driving import TYPESET, mount_all
 
 PROOFS = "details.sd-dropdown"
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"

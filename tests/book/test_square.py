@@ -8,42 +8,21 @@ from pathlib import Path
 import projcomp as pc
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.book.driving import copied, figure, handle, largest_change, open_page, pixels, state
 from tests.book.standalone import write_page
-from tests.book.test_figures import centre, copied, figure, handle, open_page, state
 
 FIGURES = {
     "shear": lambda: pc.Square.from_preset("shear", name="shear"),
     "polar": lambda: pc.Square.from_preset("polar", name="polar"),
     "banana": lambda: pc.Square.from_preset("banana", name="banana"),
-    "shown": lambda: pc.Explorer.from_preset("factorized", name="shown"),
 }
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     return write_page(tmp_path_factory.mktemp("square"), "Squares", FIGURES)
-
-
-def pixels(found: Locator, which: int) -> list[int]:
-    """The red of every eleventh pixel of a picture, once all that was asked for is drawn."""
-    return (
-        found.locator(".pc-plane")
-        .nth(which)
-        .evaluate(
-            """async canvas => {
-                for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
-                const { data } = canvas.getContext("2d").getImageData(
-                    0, 0, canvas.width, canvas.height);
-                return Array.from({ length: data.length / 44 }, (_, i) => data[44 * i]);
-            }"""
-        )
-    )
-
-
-def largest_change(before: list[int], after: list[int]) -> int:
-    return max(abs(a - b) for a, b in zip(before, after, strict=True))
 
 
 def differences(square: pc.Square) -> dict[str, float]:
@@ -90,30 +69,6 @@ def test_routes_give_one_picture_of_the_composition_and_two_of_the_product(page:
     assert largest_change(before, pixels(found, 1)) > 20
     # Without a background of its own, the product has no handle for it.
     expect(handle(found, "2.0.0")).to_have_count(0)
-
-
-def test_a_drag_moves_a_component_and_its_picture(page: Page):
-    found = figure(page, "shear")
-    before, picture = state(found, "concepts")[0][0]["means"][0], pixels(found, 1)
-    x, y = centre(handle(found, "1.0.0"))
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 40, y - 30, steps=4)
-    page.mouse.up()
-    after = state(found, "concepts")[0][0]["means"][0]
-    assert after[0] > before[0] + 0.1
-    assert after[1] > before[1] + 0.1
-    assert largest_change(picture, pixels(found, 1)) > 20
-    tip = handle(found, "1.0.1")
-    wide = state(found, "concepts")[0][0]["covariances"][0]
-    x, y = centre(tip)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y - 20, steps=3)
-    page.mouse.up()
-    assert state(found, "concepts")[0][0]["covariances"][0] != wide
-    found.get_by_role("button", name="Reset").click()
-    assert state(found, "concepts")[0][0]["means"][0] == before
 
 
 def test_keys_move_and_an_angle_goes_round(page: Page):
@@ -163,16 +118,6 @@ def test_an_angle_that_is_too_wide_is_refused(page: Page):
     assert state(found, "warp") == ["shear"]
 
 
-def test_a_state_that_makes_no_sense_is_refused_with_a_way_back(page: Page):
-    found = figure(page, "shear")
-    before = state(found, "concepts")
-    found.evaluate("f => f.pcModel.set('concepts', [])")
-    expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
-    found.get_by_role("button", name="Back to the start").click()
-    expect(found.locator(".pc-notice")).to_be_hidden()
-    assert state(found, "concepts") == before
-
-
 def test_copied_python_goes_both_ways_around(page: Page, capsys):
     for name in ("shear", "banana", "polar"):
         found = figure(page, name)
@@ -197,19 +142,6 @@ def test_a_link_restores_the_state(browser: Browser, path: Path, page: Page):
     again.context.close()
 
 
-def test_both_kinds_live_on_a_page_and_go_without_a_trace(page: Page):
-    square, explorer = figure(page, "shear"), figure(page, "shown")
-    before = state(explorer, "concepts")
-    handle(square, "1.0.0").focus()
-    page.keyboard.press("ArrowRight")
-    assert state(explorer, "concepts") == before
-    assert page.locator(".pc-figure [id]").count() == 0
-    said = square.locator(".pc-summary").inner_text()
-    square.evaluate("f => { f.pcDestroy(); f.pcModel.set('amount', 20); }")
-    page.wait_for_timeout(400)
-    assert square.locator(".pc-summary").inner_text() == said
-
-
 def test_on_a_phone_the_planes_are_stacked(browser: Browser, path: Path):
     page = open_page(browser, path, has_touch=True, is_mobile=True)
     page.set_viewport_size({"width": 360, "height": 700})
@@ -220,12 +152,4 @@ def test_on_a_phone_the_planes_are_stacked(browser: Browser, path: Path):
     for control in found.locator("button, select, summary, .pc-check, input[type=range]").all():
         if control.is_visible():
             assert control.bounding_box()["height"] >= 44
-    page.context.close()
-
-
-def test_without_scripts_there_is_a_still_picture(browser: Browser, path: Path):
-    page = open_page(browser, path, java_script_enabled=False)
-    still = page.locator(".pc-still").first
-    expect(still).to_be_visible()
-    assert "feature space" in still.get_attribute("alt")
     page.context.close()

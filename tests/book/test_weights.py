@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.samplers.resampling import effective_size
 from projcomp.widgets import CONTROLS, bundle
 
+from tests.book.driving import copied, figure, largest_change, open_page, pixels, state
 from tests.book.standalone import write_page
-from tests.book.test_figures import copied, figure, open_page, state
-from tests.book.test_square import largest_change
 from tests.widgets.fixture import log_weights
 
 LABEL = "weigh samples by interaction"
@@ -51,19 +50,6 @@ def numbers(found: Locator, trait: str) -> torch.Tensor:
         "(f, key) => Array.from(new Float64Array(f.pcModel.get(key).buffer))", trait
     )
     return torch.tensor(values, dtype=torch.float64)
-
-
-def pixels(found: Locator) -> list[int]:
-    """Colour and opacity of every eleventh pixel of the picture, once all is drawn."""
-    return found.locator(".pc-plane").evaluate(
-        """async canvas => {
-            for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
-            const { data } = canvas.getContext("2d").getImageData(
-                0, 0, canvas.width, canvas.height);
-            return Array.from({ length: data.length / 44 },
-                (_, i) => data[44 * i] + data[44 * i + 1] + data[44 * i + 3]);
-        }"""
-    )
 
 
 def told(found: Locator, **traits) -> dict:

@@ -1,0 +1,106 @@
+"""A browser driven by a reader's hand: pages opened, figures found, handles dragged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+# Resolves when the formulas are typeset: until then a page is too busy to be tested.
+TYPESET = """() => new Promise((done) => {
+    const wait = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(wait, 20);
+    if (document.querySelector("script[src*=mathjax]")) wait();
+    else done();
+})"""
+STATE = "figure => JSON.parse(JSON.stringify(%s.map(key => figure.pcModel.get(key))))"
+
+
+def open_page(browser: Browser, path: Path, fragment: str = "", **options) -> Page:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, **options)
+    page = context.new_page()
+    page.goto(path.as_uri() + fragment)
+    if options.get("java_script_enabled", True):
+        page.evaluate(TYPESET)
+    return page
+
+
+def mount_all(page: Page) -> None:
+    """Scroll to every live figure, and wait until it is one."""
+    for found in page.locator(".pc-figure").all():
+        found.scroll_into_view_if_needed()
+        expect(found).to_have_attribute("data-live", "yes")
+        expect(found.locator(".pc-summary")).not_to_be_empty()
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def figure(page: Page, name: str) -> Locator:
+    """The figure of that name, scrolled into view and alive."""
+    index = page.evaluate(
+        """name => [...document.querySelectorAll(".pc-figure")].findIndex(
+            f => JSON.parse(f.querySelector("script").textContent).name === name)""",
+        name,
+    )
+    found = page.locator(".pc-figure").nth(index)
+    found.scroll_into_view_if_needed()
+    expect(found).to_have_attribute("data-live", "yes")
+    expect(found.locator(".pc-summary")).not_to_be_empty()
+    return found
+
+
+def state(found: Locator, *keys: str) -> list:
+    return found.evaluate(STATE % json.dumps(keys))
+
+
+def handle(found: Locator, key: str) -> Locator:
+    return found.locator(f'[data-handle="{key}"]')
+
+
+def centre(handle: Locator) -> tuple[float, float]:
+    box = handle.locator("path").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(found: Locator, key: str, right: float, down: float) -> None:
+    """A handle by so many pixels, with the mouse."""
+    (x, y), mouse = centre(handle(found, key)), found.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + right, y + down, steps=4)
+    mouse.up()
+
+
+def copied(found: Locator, label: str) -> str:
+    """What a button puts on the clipboard (which a test may not read)."""
+    return found.evaluate(
+        """async (figure, label) => {
+            let text = null;
+            const clipboard = { writeText: async (t) => { text = t; } };
+            Object.defineProperty(navigator, "clipboard", { configurable: true, value: clipboard });
+            [...figure.querySelectorAll("button")].find(b => b.textContent === label).click();
+            await new Promise(done => setTimeout(done, 50));
+            return text;
+        }""",
+        label,
+    )
+
+
+def pixels(found: Locator, which: int = 0) -> list[int]:
+    """Red, green and opacity of every eleventh pixel of a picture, once all is drawn."""
+    return (
+        found.locator(".pc-plane, .pc-picture")
+        .nth(which)
+        .evaluate(
+            """async canvas => {
+                for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
+                const { data } = canvas.getContext("2d").getImageData(
+                    0, 0, canvas.width, canvas.height);
+                return Array.from({ length: Math.floor(data.length / 44) },
+                    (_, i) => [data[44 * i], data[44 * i + 1], data[44 * i + 3]]).flat();
+            }"""
+        )
+    )
+
+
+def largest_change(before: list[int], after: list[int]) -> int:
+    return max(abs(a - b) for a, b in zip(before, after, strict=True))

@@ -1,0 +1,211 @@
+"""What every kind of figure does, on a page that holds one of each: no kernel, no network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.book.driving import (
+    copied,
+    drag,
+    figure,
+    handle,
+    largest_change,
+    mount_all,
+    open_page,
+    pixels,
+    state,
+)
+from tests.book.standalone import write_page
+from tests.widgets.kinds import KINDS
+
+WITH_HANDLES = ("explorer", "square")
+# What its link holds.
+KEYS = {
+    "explorer": (
+        "background", "concepts", "unconditional", "weights", "operator", "sigma", "steps",
+        "method", "particles", "seed", "show", "reweight",
+    ),
+    "square": ("background", "concepts", "operator", "warp", "amount", "route", "show"),
+    "lattice": ("chosen", "clutter", "level", "seed", "view"),
+}  # fmt: skip
+# A trait, with a value that makes sense and one that makes none.
+TRAITS = {
+    "explorer": ("sigma", 3, "far"), "square": ("amount", 20, "steep"),
+    "lattice": ("chosen", [0], [12]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    return write_page(tmp_path_factory.mktemp("kinds"), "One of each", KINDS)
+
+
+def touch(found: Locator, kind: str) -> None:
+    """A change that only a reader makes."""
+    if kind in WITH_HANDLES:
+        handle(found, "1.0.0").focus()
+        found.page.keyboard.press("ArrowUp")
+    else:
+        found.get_by_role("button", name="front", exact=True).click()
+
+
+def put(found: Locator, key: str, value) -> None:
+    """As from a notebook."""
+    found.evaluate("(f, [key, value]) => f.pcModel.set(key, value)", [key, value])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_link_restores_the_state(browser: Browser, path: Path, page: Page, kind: str):
+    found = figure(page, kind)
+    home = state(found, *KEYS[kind])
+    touch(found, kind)
+    touched = state(found, *KEYS[kind])
+    assert touched != home
+    link = copied(found, "Copy link")
+    assert page.url == link
+    fragment = link[link.index("#") :]
+    again = open_page(browser, path, fragment)
+    assert state(figure(again, kind), *KEYS[kind]) == touched
+    again.context.close()
+    broken = open_page(browser, path, fragment[: len(fragment) // 2])
+    expect(figure(broken, kind).locator(".pc-notice")).to_contain_text("could not be read")
+    assert state(figure(broken, kind), *KEYS[kind]) == home
+    broken.context.close()
+    found.get_by_role("button", name="Reset").click()
+    assert state(found, *KEYS[kind]) == home
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_that_makes_no_sense_is_refused_with_a_way_back(page: Page, kind: str):
+    found = figure(page, kind)
+    key, sense, nonsense = TRAITS[kind]
+    home = state(found, key)
+    put(found, key, sense)
+    expect(found.locator(".pc-notice")).to_be_hidden()
+    put(found, key, nonsense)
+    expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
+    found.get_by_role("button", name="Back to the start").click()
+    expect(found.locator(".pc-notice")).to_be_hidden()
+    assert state(found, key) == home
+
+
+@pytest.mark.parametrize("kind", WITH_HANDLES)
+def test_mixtures_that_make_no_sense_are_refused(page: Page, kind: str):
+    found = figure(page, kind)
+    (whole,) = state(found, "concepts")
+    half = {name: whole[0][name] for name in ("weights", "means")}
+    flat = {**whole[0], "covariances": [[[0, 0], [0, 0]] for _ in whole[0]["weights"]]}
+    for nonsense in ([], [half], [flat], whole * 5):
+        put(found, "concepts", nonsense)
+        expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
+        found.get_by_role("button", name="Back to the start").click()
+        assert state(found, "concepts") == [whole]
+
+
+@pytest.mark.parametrize("kind", WITH_HANDLES)
+def test_a_drag_moves_a_component_and_the_picture(page: Page, kind: str):
+    found = figure(page, kind)
+    before, pictures = state(found, "concepts")[0][0], [pixels(found, 0)]
+    if kind == "square":
+        pictures.append(pixels(found, 1))
+    drag(found, "1.0.0", 40, -30)
+    after = state(found, "concepts")[0][0]
+    assert after["means"][0][0] > before["means"][0][0] + 0.1
+    assert after["means"][0][1] > before["means"][0][1] + 0.1
+    for which, picture in enumerate(pictures):
+        assert largest_change(picture, pixels(found, which)) > 20
+    # The tips of the chosen component are now there, and change its spread.
+    drag(found, "1.0.1", 15, -20)
+    assert state(found, "concepts")[0][0]["covariances"][0] != after["covariances"][0]
+    found.get_by_role("button", name="Reset").click()
+    assert state(found, "concepts")[0][0] == before
+
+
+@pytest.mark.parametrize("kind", WITH_HANDLES)
+def test_keys_move_grow_and_remove(page: Page, kind: str):
+    found = figure(page, kind)
+    chosen = handle(found, "1.1.0")
+    chosen.focus()
+    expect(chosen).to_be_focused()
+    before = state(found, "concepts")[0][0]
+    for key in ("ArrowRight", "Shift+ArrowUp", "+"):
+        page.keyboard.press(key)
+    after = state(found, "concepts")[0][0]
+    assert after["means"][1][0] > before["means"][1][0]
+    assert after["means"][1][1] > before["means"][1][1] + 0.2
+    assert after["covariances"][1][0][0] > before["covariances"][1][0][0]
+    page.keyboard.press("Delete")
+    left = state(found, "concepts")[0][0]
+    assert len(left["weights"]) == len(before["weights"]) - 1
+    assert sum(left["weights"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_independent_of_the_others(page: Page, kind: str):
+    others = {name: figure(page, name) for name in KINDS if name != kind}
+    before = {name: state(found, *KEYS[name]) for name, found in others.items()}
+    touch(figure(page, kind), kind)
+    assert {name: state(found, *KEYS[name]) for name, found in others.items()} == before
+    assert page.locator(".pc-figure [id]").count() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_goes_without_a_trace(page: Page, kind: str):
+    found = figure(page, kind)
+    touch(found, kind)
+    if found.get_by_role("button", name="Play").count():
+        found.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(200)
+    found.evaluate("f => f.pcDestroy()")
+    said, shown = found.locator(".pc-summary").text_content(), pixels(found)
+    put(found, "readout", {})
+    put(found, *TRAITS[kind][:2])
+    page.wait_for_timeout(400)
+    assert found.locator(".pc-summary").text_content() == said
+    assert pixels(found) == shown
+    assert state(found, "readout") == [{}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_phone_it_fits_and_can_be_touched(browser: Browser, path: Path, kind: str):
+    page = open_page(browser, path, has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 360, "height": 700})
+    found = figure(page, kind)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for control in found.locator("button, select, summary, .pc-check, input[type=range]").all():
+        if control.is_visible():
+            assert control.bounding_box()["height"] >= 44
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(browser: Browser, path: Path, scheme: str):
+    page = open_page(browser, path, color_scheme=scheme)
+    mount_all(page)
+    violations = Axe().run(page).response["violations"]
+    page.context.close()
+    assert not [f"{v['id']}: {json.dumps(v['nodes'])[:300]}" for v in violations]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_scripts_and_in_print_there_is_a_still_picture(
+    browser: Browser, path: Path, kind: str
+):
+    which = list(KINDS).index(kind)
+    page = open_page(browser, path, java_script_enabled=False)
+    still = page.locator(".pc-still").nth(which)
+    expect(still).to_be_visible()
+    assert len(still.get_attribute("alt")) > 20
+    page.context.close()
+    page = open_page(browser, path)
+    found = figure(page, kind)
+    expect(found.locator(".pc-still")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(found.locator(".pc-still")).to_be_visible()
+    expect(found.locator(".pc-live")).to_be_hidden()
+    page.context.close()

@@ -1,0 +1,40 @@
+"""One figure of each kind, and what it leaves on a static page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import projcomp as pc
+
+from tests.widgets.pictures import rendered
+
+
+def explorer(name: str = "explorer", **options) -> pc.Explorer:
+    preset = pc.widgets.PRESETS["factorized"]()
+    given = {"show": ["parts", "composition"], "box": [-4, -4, 4, 4], **options}
+    return pc.Explorer(preset.background, preset.concepts, name=name, **given)
+
+
+def square(name: str = "square", **options) -> pc.Square:
+    return pc.Square.from_preset("shear", name=name, **options)
+
+
+def lattice(name: str = "lattice", **options) -> pc.Lattice:
+    return pc.Lattice(*rendered(24, 32), name=name, **{"chosen": [0, 2, 4, 8], **options})
+
+
+KINDS: dict[str, Callable] = {"explorer": explorer, "square": square, "lattice": lattice}
+
+
+def html_of(figure) -> str:
+    """The form that needs no kernel."""
+    found = figure._repr_mimebundle_()
+    return (found[0] if isinstance(found, tuple) else found)["text/html"]
+
+
+def state_of(html: str) -> dict:
+    """The state that it holds."""
+    script = r'<script type="application/json">(.*?)</script>'
+    return json.loads(re.search(script, html, re.S)[1])
