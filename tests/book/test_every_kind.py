@@ -100,9 +100,14 @@ def test_mixtures_that_make_no_sense_are_refused(page: Page, kind: str):
     (whole,) = state(found, "concepts")
     half = {name: whole[0][name] for name in ("weights", "means")}
     flat = {**whole[0], "covariances": [[[0, 0], [0, 0]] for _ in whole[0]["weights"]]}
-    for nonsense in ([], [half], [flat], whole * 5):
+    for nonsense, words in (
+        ([], "wanted 1 to"),
+        (whole * 5, "wanted 1 to"),
+        ([half], "concept 1: lengths differ"),
+        ([flat], "concept 1: a covariance is not positive definite"),
+    ):
         put(found, "concepts", nonsense)
-        expect(found.locator(".pc-notice")).to_contain_text("can't be shown")
+        expect(found.locator(".pc-notice")).to_contain_text(f"can't be shown: {words}")
         found.get_by_role("button", name="Back to the start").click()
         assert state(found, "concepts") == [whole]
 

@@ -1,8 +1,8 @@
 // The Explorer: ties state, scene, view and controls together.
 
+import { element } from "../shared/controls.mjs";
 import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
-import { element } from "../shared/controls.mjs";
 import { canvas, common, pane, place } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
 import { LineView } from "./lineview.mjs";

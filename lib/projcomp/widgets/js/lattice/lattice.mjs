@@ -1,8 +1,8 @@
 // Objects on nine places of a floor: composed pictures of three settings, from the same noise.
 
-import { canvas, common } from "../shared/layout.mjs";
 import { element } from "../shared/controls.mjs";
 import { Figure } from "../shared/figure.mjs";
+import { canvas, common } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
 import { choice, clamp, seedOf, whole } from "../shared/state.mjs";
 import { LatticePanel, PLACES, TITLES, opacityText } from "./panel.mjs";
