@@ -107,6 +107,7 @@ def test_key_ignores_what_no_cell_reads(package: Path) -> None:
     (package / "__pycache__" / "noise.pyc").write_bytes(b"\0")
     (package / "book.css").write_text("p {}", encoding="utf-8")
     (package / "widget.js").write_text("1", encoding="utf-8")
+    (package / "README.md").write_text("Read me.", encoding="utf-8")
     os.utime(package / "noise.py", (0, 0))
     assert sphinxext.execution_key(package, []) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 
@@ -85,3 +86,9 @@ def test_arrows_between_modules_point_one_way():
     ]
     assert not wrong
     assert graph["figure"] == {"bundle"}
+
+
+def test_the_readme_names_every_room_and_every_module():
+    said = set(re.findall(r"\w+", (WIDGETS / "README.md").read_text(encoding="utf-8")))
+    parts = {PurePosixPath(part).stem for part in PARTS if room(part) in ("maths", "shared")}
+    assert {*MODULES, *ALLOWED, *parts} <= said
