@@ -17,7 +17,7 @@ INDEX = ROOT / "_build" / "html" / "index.html"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 TROUBLE = re.compile(r"\b(WARNING|ERROR|CRITICAL|SEVERE): ")
 CRASH = re.compile(r"^([\w.]+Error|Extension error)\b.*:.*\S")
-STEPS = ("reading sources", "writing output", "copying images")
+STEPS = ("executing chapters", "reading sources", "writing output", "copying images")
 BUILD = ["build", ".", "-W", "-n", "--keep-going"]
 
 

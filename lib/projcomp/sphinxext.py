@@ -23,6 +23,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from projcomp.execution import execute_ahead
 from projcomp.widgets import bundle
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ MATHJAX_FILES = (
 FIGURES = "figures.js"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CACHES = 2
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 UNFINISHED = ".unfinished"
 REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"}
 
@@ -48,6 +50,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", load_mathjax_locally)
     app.connect("builder-inited", add_assets)
+    app.connect("env-before-read-docs", execute_ahead)
     app.connect("doctree-read", check_outputs)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", mend_bibliography)
@@ -63,11 +66,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def prepare_kernels() -> None:
     """Set what the chapters' kernels inherit: no bars, pictures in the page.
 
-    Threads that wait must sleep: on a busy machine torch's idle ones would take the cores from
-    the one that works (a chapter of 20 s then takes 60 to 150 s).
+    One thread each: side by side they would wait for each other (a chapter of 20 s then takes 60
+    to 150 s), and sums come out the same on any machine.
     """
     os.environ.update(TQDM_DISABLE="1", PYTHONHASHSEED="0")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     os.environ.pop("MPLBACKEND", None)
 
 
