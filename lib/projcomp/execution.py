@@ -47,7 +47,8 @@ def execute_ahead(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     if env.mystnb_config.execution_mode != "cache":
         return
     cache = get_cache(env.mystnb_config.execution_cache_path)
-    times = Path(app.doctreedir).parent / "times.json"
+    # Beside the folder of all caches, as every state of the library has its own.
+    times = Path(env.mystnb_config.execution_cache_path).parents[1] / "times.json"
     chapters = sorted(missing(env, docnames, cache, read_times(times)), key=lambda c: -c.seconds)
     workers = min(len(chapters), cores(), MOST_AT_ONCE)
     if workers < 2:
