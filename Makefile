@@ -1,9 +1,10 @@
 # The project's commands. `make` alone lists them.
 # PYTHON=python3.12 make book takes that interpreter for .venv.
-.PHONY: help install book test lint format lab serve bench clean distclean
+.PHONY: help install book test check lint format lab serve bench clean distclean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PORT ?= 8000
+QUIET := MPLBACKEND=agg TQDM_DISABLE=1 PYTHONHASHSEED=0 OMP_NUM_THREADS=1
 
 help:  ## list these commands
 	@grep -hE '^[a-z]+:.*  ## ' Makefile | sed 's/:.*  ## /\t/' | sort | awk -F '\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -15,7 +16,10 @@ book: install  ## execute every chapter and build the pages, warnings as errors
 	@$(BIN)/python tools/build.py
 
 test: lint book  ## everything: build the book, check the style, run all tests
-	@MPLBACKEND=agg TQDM_DISABLE=1 PYTHONHASHSEED=0 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
+	@$(QUIET) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+check: lint  ## what one wants before a commit: style, and the fast tests of what changed
+	@$(QUIET) $(BIN)/python tools/check.py
 
 lint: install  ## check style and formatting
 	@$(BIN)/ruff check .

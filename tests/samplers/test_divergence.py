@@ -178,7 +178,11 @@ def test_what_is_not_known_is_not_entered(kernel, value):
 
 @pytest.mark.parametrize("step", [1e3, 1e60, 1e155, 1e300])
 @pytest.mark.parametrize("kernel", ["ula", "mala", "hmc"])
-@pytest.mark.parametrize("density", [MIXTURE, BENT, Given(lambda x: -(x**4).sum(0), 2)], ids=str)
+@pytest.mark.parametrize(
+    "density",
+    [MIXTURE, BENT, Given(lambda x: -(x**4).sum(0), 2)],
+    ids=["mixture", "bent", "quartic"],
+)
 def test_steps_of_any_length_leave_finite_states(step, kernel, density):
     move = {"ula": kernels.ula, "mala": kernels.mala, "hmc": kernels.hmc}[kernel]
     options = (5,) if kernel == "hmc" else ()
