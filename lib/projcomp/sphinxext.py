@@ -96,11 +96,12 @@ def own_folders(home: Path) -> None:
 def execution_key(package: Path, pins: list[Path]) -> str:
     """What a chapter's outputs depend on besides its own cells, as one short hash.
 
-    Style sheets, scripts and notes are left out: no cell reads them.
+    Style sheets, scripts, drawings and notes are left out: no cell reads them.
     """
     digest = hashlib.sha256(platform.python_version().encode())
     sources = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    chosen = sorted(p for p in sources if p.suffix not in {".css", ".js", ".md", ".mjs"})
+    unread = {".css", ".js", ".md", ".mjs", ".svg"}
+    chosen = sorted(p for p in sources if p.suffix not in unread)
     for path in [*chosen, *(p for p in pins if p.exists())]:
         name = path.relative_to(package) if path.is_relative_to(package) else path.name
         digest.update(f"\0{name}\0".encode() + path.read_bytes())
