@@ -17,9 +17,10 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 TEXT = "searchtext.js"
-HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+HEADING, PROSE, CODE = 1, 2, 3
+PARTS = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), HEADING), "pre": CODE}
 INLINE = {"a", "abbr", "b", "cite", "code", "em", "i", "mark", "span", "strong", "sub", "sup"}
-LEFT_OUT = {"button", "math", "noscript", "script", "style", "svg"}
+LEFT_OUT = {"button", "math", "noscript", "script", "style", "summary", "svg"}
 LEFT_OUT_CLASSES = {"headerlink", "math", "pc-figure"}
 
 
@@ -54,7 +55,10 @@ def write_text(app: Sphinx, exception: Exception | None) -> None:
 
 
 def sections(html: str) -> list[list[str]]:
-    """Of a page, every section that has an id: [id, heading, text]. A formula is an ellipsis."""
+    """Of a page, every section that has an id: [id, heading, prose, code and what it prints].
+
+    A formula is an ellipsis.
+    """
     reader = Reader()
     reader.feed(html)
     return [[name, *(" ".join(part.split()) for part in parts)] for name, *parts in reader.found]
@@ -67,7 +71,7 @@ class Reader(HTMLParser):
         super().__init__()
         self.found: list[list[str]] = []
         self.within: list[list[str]] = []
-        self.part = 2
+        self.part = PROSE
         self.skipped, self.depth = "", 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -80,10 +84,11 @@ class Reader(HTMLParser):
             self.handle_text(" … " if "math" in classes else " ")
         elif tag == "section":
             if given.get("id"):
-                self.found.append([given["id"], "", ""])
+                self.found.append([given["id"], "", "", ""])
             self.within += self.found[-1:] if given.get("id") else self.within[-1:]
-        elif tag in HEADINGS:
-            self.part = 1
+        elif tag in PARTS:
+            self.part = PARTS[tag]
+            self.handle_text(" ")
         elif tag not in INLINE:
             self.handle_text(" ")
 
@@ -92,8 +97,8 @@ class Reader(HTMLParser):
             self.depth -= tag == self.skipped
         elif tag == "section" and self.within:
             self.within.pop()
-        elif tag in HEADINGS:
-            self.part = 2
+        elif tag in PARTS:
+            self.part = PROSE
         elif tag not in INLINE:
             self.handle_text(" ")
 

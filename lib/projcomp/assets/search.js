@@ -45,7 +45,7 @@
     const end = at + AROUND < text.length && stop > at ? stop : text.length;
     const shown = document.createElement("p");
     shown.className = "context";
-    if (start > 0) shown.append(`${heading}: … `);
+    shown.append(start > 0 && heading ? `${heading}: … ` : start > 0 ? "… " : "");
     let from = start;
     for (const hit of hits.filter((h) => h.start >= start && h.end <= end)) {
       const mark = document.createElement("mark");
@@ -62,13 +62,16 @@
     const [file, anchor] = link.getAttribute("href").split("#");
     const all = window.bookText[file.replace(/\.html$/, "")] ?? [];
     const named = all.filter(([id]) => id === anchor);
+    const sections = named.length ? named : all;
+    const prose = sections.map(([id, heading, text]) => [id, heading, `${heading}. ${text}`]);
+    const code = sections.map(([id, heading, , text]) => [id, heading, text]);
     let best = null;
-    for (const [id, heading, text] of named.length ? named : all) {
-      const found = look(`${heading}. ${text}`);
+    for (const [id, heading, text] of [...prose, ...code]) {
+      const found = look(text);
       if (found.score > (best?.found.score ?? 0)) best = { id, heading, found };
     }
     if (!best) return;
-    item.append(excerpt(best.found, best.heading));
+    item.append(excerpt(best.found, best.heading === link.textContent ? "" : best.heading));
     if (!anchor) link.hash = best.id;
   };
 
