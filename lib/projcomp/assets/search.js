@@ -18,8 +18,9 @@
   const telling = asked.filter((word) => !stopwords.includes(word));
   const terms = telling.map((word) => ({ word, stem: stem(word) }));
 
-  // 2: a form of the term; 1: a word that holds it.
+  // 3: the term; 2: a form of it; 1: a word that holds it.
   const fit = (word, term) => {
+    if (word === term.word) return 3;
     if (stem(word) === term.stem) return 2;
     return term.word.length > 2 && word.includes(term.word) ? 1 : 0;
   };
@@ -72,7 +73,7 @@
     }
     if (!best) return;
     item.append(excerpt(best.found, best.heading === link.textContent ? "" : best.heading));
-    if (!anchor) link.hash = best.id;
+    if (!anchor) link.setAttribute("href", `${file}#${best.id}`);
   };
 
   new MutationObserver((changes) => {
