@@ -74,3 +74,8 @@ def test_card_has_a_picture(book: Path) -> None:
     assert (book / "_static" / "card.png").stat().st_size < 600_000
     below = picture[250:, :, :3]
     assert (below.max(-1) - below.min(-1) > 0.2).mean() > 0.01, "no figure below the name"
+
+
+def test_hosts_serve_every_file(book: Path) -> None:
+    """GitHub leaves out what begins with an underscore, but for this file."""
+    assert (book / ".nojekyll").is_file()
