@@ -12,7 +12,9 @@ from projcomp import sphinxsearch
 from tests.test_sphinxext import CONF, FIGURE, WORDS, Book, cell
 
 EXTENSIONS = '"projcomp.sphinxext", "projcomp.sphinxsearch", "projcomp.sphinxhead"'
-GIVEN = "---\nmyst:\n  html_meta:\n    description: Said by hand & kept.\n---\n"
+SAID = "Said by hand & kept."
+FRONT = f"---\nmyst:\n  html_meta:\n    description: {SAID}\n---\n\n# Other\n\n"
+DIRECTIVE = f"# Other\n\n```{{eval-rst}}\n.. meta::\n   :description: {SAID}\n```\n\n"
 
 
 @pytest.fixture
@@ -41,8 +43,9 @@ def test_a_long_first_sentence_is_whole_and_alone(book: Book) -> None:
     assert f'name="description" content="{long}"' in build(book, f"{long} Another.\n")
 
 
-def test_a_given_description_is_taken(book: Book) -> None:
-    (book.source / "other.md").write_text(f"{GIVEN}\n# Other\n\nNot this.\n", encoding="utf-8")
+@pytest.mark.parametrize("given", [FRONT, DIRECTIVE])
+def test_a_given_description_is_taken(book: Book, given: str) -> None:
+    (book.source / "other.md").write_text(f"{given}Not this.\n", encoding="utf-8")
     build(book, "A page.\n\n```{toctree}\nother\n```\n")
     other = (book.out / "other.html").read_text(encoding="utf-8")
     assert other.count('name="description"') == 1

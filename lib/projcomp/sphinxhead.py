@@ -1,9 +1,9 @@
 """What other programs read of a page: its description, its card where it is linked, its icon.
 
-The description is what `myst.html_meta.description` in a page's front matter says, else the first
-sentences of the page. Links to the book's own address, which cards and search engines want, are
-made where it is known: from `html.baseurl` in _config.yml, or from BOOK_URL in the environment.
-Torch must stay out of what this module imports.
+The description is what a page gives as such (`.. meta::` in an `{eval-rst}` block, or
+`myst.html_meta` in the front matter), else its first sentences. Links to the book's own address,
+which cards and search engines want, are made where it is known: from `html.baseurl` in
+_config.yml, or from BOOK_URL in the environment. Torch must stay out of what this module imports.
 """
 
 from __future__ import annotations
