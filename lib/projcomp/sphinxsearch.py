@@ -38,13 +38,13 @@ def fetch_nothing(app: Sphinx, config: Config) -> None:
 def load_text(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    if page == "search":
+    if page == "search" and app.builder.name == "html":
         app.add_js_file(TEXT, defer="defer")
         app.add_js_file("search.js", defer="defer")
 
 
 def write_text(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     pages = {
         name: sections((Path(app.outdir) / f"{name}.html").read_text(encoding="utf-8"))
