@@ -25,6 +25,8 @@ nb_mime_priority_overrides = [["html", "text/html", 5]]
 nb_ipywidgets_js = {}
 html_theme = "basic"
 """
+FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+WORDS = "---\nmystnb:\n  image:\n    alt: A line\n---\n"
 
 
 def cell(code: str, options: str = "") -> str:

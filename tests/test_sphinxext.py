@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from projcomp import sphinxext
 
-from tests.small_book import Book, cell
+from tests.small_book import FIGURE, WORDS, Book, cell
 
-FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
-WORDS = "---\nmystnb:\n  image:\n    alt: A line\n---\n"
 SLIDER = "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider())"
 
 

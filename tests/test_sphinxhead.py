@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from projcomp import sphinxsearch
 
-from tests.test_sphinxext import CONF, FIGURE, WORDS, Book, cell
+from tests.small_book import CONF, FIGURE, WORDS, Book, cell
 
 EXTENSIONS = '"projcomp.sphinxext", "projcomp.sphinxsearch", "projcomp.sphinxhead"'
 SAID = "Said by hand & kept."

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.book.conftest import TYPESET
+from tests.book.driving import TYPESET
 
 WORD, WHERE = "opacity", "chapters/06-counting-objects"
 
