@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 import torch.autograd.forward_ad as forward_ad
@@ -18,6 +20,16 @@ from torch._C import _functorch  # torch has no public name for these
 
 CPU32 = {"dtype": torch.float32, "device": "cpu"}
 """For what is made of plain numbers, whatever torch's default dtype and device are."""
+
+
+@contextmanager
+def switched_on(switch: ContextVar[bool]):
+    """With `switch` True in this context."""
+    token = switch.set(True)
+    try:
+        yield
+    finally:
+        switch.reset(token)
 
 
 def uncompiled(function: Callable) -> Callable:

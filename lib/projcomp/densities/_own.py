@@ -5,28 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import values
+from projcomp._modes import switched_on, values
 
 _AXES = {"_log_prob": 1, "_score": 2, "_denoise": 2}
 _LIBRARY = __name__.partition(".")[0]
 _LOOKED_AT: ContextVar[bool] = ContextVar("looked_at", default=False)
 
 
-@contextmanager
 def looked_at():
     """For a sampler, which looks at every answer itself and does not go where nothing is known."""
-    token = _LOOKED_AT.set(True)
-    try:
-        yield
-    finally:
-        _LOOKED_AT.reset(token)
+    return switched_on(_LOOKED_AT)
 
 
 def foreign(cls: type) -> bool:

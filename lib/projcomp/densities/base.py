@@ -144,6 +144,11 @@ class Density(ABC):
         """
         return None
 
+    def _score_and_interaction(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Both, (n, B) and (B,); here the interaction is 0 where there is none."""
+        own = self._interaction(x, sigma)
+        return self._score(x, sigma), torch.zeros_like(x[0]) if own is None else own
+
     def _sample(self, n: int, generator, device) -> Tensor:
         raise ValueError(
             f"{type(self).__name__} has no exact sampler; use pc.reverse_diffusion or another "

@@ -26,16 +26,16 @@ from projcomp.samplers.run import (
 
 SCHEMES = {
     "euler": Scheme(1),
+    "heun": Scheme(1),  # but for its steps to levels above 0
+    "sde": Scheme(1, rate=2),
     "2m": Scheme(2, middle=True),
     "3m": Scheme(3),
     "unipc2": Scheme(2, corrects=True),
     "unipc3": Scheme(3, corrects=True),
-    "sde": Scheme(1, rate=2),
     "sde2m": Scheme(2, rate=2, middle=True),
     "sde3m": Scheme(3, rate=2),
 }
-METHODS = ("euler", "heun", "sde", *(name for name in SCHEMES if SCHEMES[name].order > 1))
-_HEUN = Scheme(1)
+METHODS = tuple(SCHEMES)
 
 
 @ordinary()
@@ -102,7 +102,7 @@ def reverse_diffusion(
     warn_if_not_normalisable(density, sigmas)
 
     path = [x] if keep_path else None
-    scheme = SCHEMES.get(method, _HEUN)
+    scheme = SCHEMES[method]
     steps = plan(sigmas.tolist(), scheme)
     _warn_if_unfit(method, scheme, [forward for _, low, _, forward in steps if low > 0])
     denoise, scale = denoiser(density), spread(density)

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from projcomp import _check
+from projcomp._modes import switched_on
 from projcomp.densities import Density
 from projcomp.densities._own import looked_at
 
@@ -160,14 +161,9 @@ def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> bool:
     return bool(bad)
 
 
-@contextmanager
 def silenced():
     """Without the warning of `warn_if_not_normalisable`: a caller has given it for all levels."""
-    token = _SILENT.set(True)
-    try:
-        yield
-    finally:
-        _SILENT.reset(token)
+    return switched_on(_SILENT)
 
 
 def progress_bar(

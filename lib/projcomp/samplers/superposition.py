@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -168,11 +169,12 @@ def _seen(densities: Sequence[Density], x: Tensor, sigma: float) -> tuple[Tensor
 
     The latter are 0 but for compositions, which do not solve the heat equation.
     """
-    scores = torch.stack([look(density.score, x, sigma) for density in densities])
-    points, level = x.T.contiguous(), torch.full((), sigma, dtype=x.dtype, device=x.device)
-    found = [density._interaction(points, level) for density in densities]
-    zero = torch.zeros_like(x[:, 0])
-    return scores, torch.stack([zero if value is None else value for value in found])
+    found = [
+        look(partial(density._answers, method=density._score_and_interaction), x, sigma)
+        for density in densities
+    ]
+    scores, rates = zip(*found, strict=True)
+    return torch.stack(scores), torch.stack(rates)
 
 
 def _gain(here: Tensor, there: Tensor, step: Tensor, noise: Tensor, dv: float) -> Tensor:

@@ -9,6 +9,7 @@ noise than the density's own the steps would have to make up for the difference 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from functools import partial
 
 import torch
@@ -22,7 +23,7 @@ Seen = tuple[Tensor, Tensor]
 """What a step needs to know at a point: the score (n, dim), and a value (n,) for the weight."""
 
 
-class Weighting:
+class Weighting(ABC):
     """Ancestral steps with the score of a density, and their weights.
 
     evaluations: calls of the density so far. known_as: what the value is, for an error about it.
@@ -45,19 +46,21 @@ class Weighting:
         seen = self.see(moved, low)
         return moved, seen, self.gain(value, seen[1], high, low, x, moved, noise)
 
+    @abstractmethod
     def see(self, x: Tensor, sigma: float) -> Seen:
-        raise NotImplementedError
+        """What a step needs to know at particles (n, dim)."""
 
+    @abstractmethod
     def first(self, x: Tensor, sigma: float, value: Tensor) -> Tensor:
         """log weights of particles that start as N(0, sigma^2 / c)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gain(self, value, value_there, high, low, x, moved, noise) -> Tensor:
-        raise NotImplementedError
+        """The gain of log weights of a step from x to moved, with the noise that was drawn."""
 
+    @abstractmethod
     def last(self, value: Tensor, high: float) -> Tensor:
         """The gain of the step from `high` to 0."""
-        raise NotImplementedError
 
 
 class ByInteraction(Weighting):
