@@ -12,8 +12,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.widgets import PRESETS, bundle
 
-from tests.book.conftest import chapters
-from tests.book.driving import centre, copied, figure, handle, mount_all, open_page, state
+from tests.book.driving import centre, copied, figure, handle, open_page, state
 from tests.widgets.fixture import fixture
 
 
@@ -29,27 +28,6 @@ def explorer(browser: Browser, book: Path) -> Iterator[Locator]:
     page = open_page(browser, book / "chapters" / "index.html")
     yield figure(page, "explorer")
     page.context.close()
-
-
-@pytest.mark.parametrize("name", chapters())
-def test_every_figure_comes_alive(browser: Browser, book: Path, name: str):
-    page = open_page(browser, book / f"{name}.html")
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    count = page.locator(".pc-figure").count()
-    assert count > 0
-    mount_all(page)
-    assert page.locator(".pc-figure[data-live=yes]").count() == count
-    assert page.locator(".pc-failed, .pc-notice:not([hidden])").count() == 0
-    for canvas in page.locator(".pc-plane, .pc-picture").all():
-        colours = canvas.evaluate(
-            """canvas => new Set(new Uint32Array(canvas.getContext("2d").getImageData(
-                0, 0, canvas.width, canvas.height).data.buffer)).size"""
-        )
-        assert colours > 20, "an empty picture"
-    page.context.close()
-    assert not problems
 
 
 def test_a_figure_waits_until_it_is_near_the_view(noise_page: Page):

@@ -3,7 +3,8 @@
   "use strict";
 
   // A box that scrolls sideways must be reachable from the keyboard.
-  const boxes = "div.math mjx-container, span.math, .pst-scrollable-table-container, .cell_output";
+  const boxes =
+    "div.math mjx-container, span.math, .pst-scrollable-table-container, .cell_output, pre";
   const makeReachable = () => {
     for (const box of document.querySelectorAll(boxes)) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
