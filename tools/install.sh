@@ -51,7 +51,10 @@ fi
 rm -f "$stamp"
 echo "Installing the requirements into $venv: a few minutes, 2 GB. Log: $log"
 {
-    "$venv/bin/python" -m pip install --disable-pip-version-check -r requirements.txt &&
+    # Compiled afterwards on every core: pip takes one. What does not compile says so if imported.
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-compile \
+        -r requirements.txt &&
+        { "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true; } &&
         "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps \
             --no-build-isolation -e .
 } >"$log" 2>&1 </dev/null || {
