@@ -70,6 +70,19 @@ def drag(found: Locator, key: str, right: float, down: float) -> None:
     mouse.up()
 
 
+def finger(page: Page, x: float, y: float, right: float, down: float) -> None:
+    """A finger set down, moved by so many pixels and lifted, as the screen would report it."""
+    client = page.context.new_cdp_session(page)
+
+    def send(kind: str, *points: dict) -> None:
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", {"x": x, "y": y})
+    for step in range(1, 9):
+        send("touchMove", {"x": x + right * step / 8, "y": y + down * step / 8})
+    send("touchEnd")
+
+
 def copied(found: Locator, label: str) -> str:
     """What a button puts on the clipboard (which a test may not read)."""
     return found.evaluate(

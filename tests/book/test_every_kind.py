@@ -10,9 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.book.driving import (
+    centre,
     copied,
     drag,
     figure,
+    finger,
     handle,
     largest_change,
     mount_all,
@@ -185,6 +187,26 @@ def test_on_a_phone_it_fits_and_can_be_touched(browser: Browser, path: Path, kin
     for control in found.locator("button, select, summary, .pc-check, input[type=range]").all():
         if control.is_visible():
             assert control.bounding_box()["height"] >= 44
+    page.context.close()
+
+
+@pytest.mark.parametrize("way", [(60, 0), (0, -60), (45, 45)], ids=["right", "up", "aslant"])
+@pytest.mark.parametrize("kind", WITH_HANDLES)
+def test_a_finger_drags_and_the_page_stays(browser: Browser, path: Path, kind: str, way: tuple):
+    page = open_page(browser, path, has_touch=True, is_mobile=True)
+    found = figure(page, kind)
+    chosen = handle(found, "1.0.0")
+    chosen.scroll_into_view_if_needed()
+    before, place = state(found, "concepts")[0][0]["means"][0], page.evaluate("scrollY")
+    x, y = centre(chosen)
+    finger(page, x + 12, y + 9, *way)  # within 22 px: the target is 44 px wide
+    assert page.evaluate("scrollY") == place
+    assert centre(chosen) == pytest.approx((x + 12 + way[0], y + 9 + way[1]), abs=2)
+    assert state(found, "concepts")[0][0]["means"][0] != before
+    # Beside the handles the plane is part of the page, and scrolls with it.
+    box = found.locator(".pc-plane").first.bounding_box()
+    finger(page, box["x"] + 6, box["y"] + box["height"] / 2, 0, -80)
+    page.wait_for_function("place => scrollY > place", arg=place)
     page.context.close()
 
 

@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.widgets import PRESETS, bundle
 
-from tests.book.driving import centre, copied, figure, handle, open_page, state
+from tests.book.driving import centre, copied, figure, finger, handle, open_page, state
 from tests.widgets.fixture import fixture
 
 
@@ -41,14 +41,7 @@ def test_a_finger_drags(browser: Browser, book: Path):
     found = figure(page, "both")
     before = state(found, "concepts")[0][0]["means"][0]
     x, y = centre(handle(found, "0.0.0"))
-    client = page.context.new_cdp_session(page)
-    touch = lambda kind, points: client.send(  # noqa: E731
-        "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
-    )
-    touch("touchStart", [{"x": x + 15, "y": y + 12}])  # within 22 px: the target is 44 px wide
-    for step in (1, 2, 3):
-        touch("touchMove", [{"x": x - 20 * step, "y": y - 10 * step}])
-    touch("touchEnd", [])
+    finger(page, x + 15, y + 12, -60, -30)  # within 22 px: the target is 44 px wide
     after = state(found, "concepts")[0][0]["means"][0]
     assert after[0] < before[0] - 0.3
     page.context.close()
