@@ -82,6 +82,71 @@ def test_a_link_restores_the_state(browser: Browser, path: Path, page: Page, kin
     assert state(found, *KEYS[kind]) == home
 
 
+def add_link(page: Page, href: str) -> Locator:
+    page.evaluate(
+        """href => document.querySelector("main").insertAdjacentHTML(
+            "afterbegin", `<a class="asked" href="${href}">make it so</a>`)""",
+        href,
+    )
+    return page.locator("a.asked").first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_link_in_the_same_tab_is_followed(path: Path, page: Page, kind: str):
+    found = figure(page, kind)
+    home = state(found, *KEYS[kind])
+    touch(found, kind)
+    touched = state(found, *KEYS[kind])
+    fragment = copied(found, "Copy link").partition("#")[2]
+    found.get_by_role("button", name="Reset").click()
+    page.goto(f"{path.as_uri()}#elsewhere")
+    assert state(found, *KEYS[kind]) == home
+    page.goto(f"{path.as_uri()}#{fragment}")
+    assert state(found, *KEYS[kind]) == touched
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prose_sets_a_figure(page: Page, kind: str):
+    found = figure(page, kind)
+    key, sense, nonsense = TRAITS[kind]
+    home, rest = state(found, key), [name for name in KEYS[kind] if name != key]
+    others = state(found, *rest)
+    link = add_link(page, f"#pc-{kind}?{key}={json.dumps(sense)}".replace(" ", ""))
+    for _ in range(2):  # the second time the address is that already
+        link.click()
+        assert state(found, key) == [sense]
+        assert state(found, *rest) == others
+        found.scroll_into_view_if_needed()
+        found.get_by_role("button", name="Reset").click()
+        assert state(found, key) == home
+    for text in (f"{key}={json.dumps(nonsense)}".replace('"', "%22"), "name=1", "alt=none"):
+        add_link(page, f"#pc-{kind}?{text}").click()
+        expect(found.locator(".pc-notice")).to_contain_text("could not be read")
+        assert state(found, key) == home
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_link_brings_its_figure_into_view(browser: Browser, path: Path, kind: str):
+    key, sense, _ = TRAITS[kind]
+    fragment = f"#pc-{kind}?{key}={json.dumps(sense)}"
+    page = open_page(browser, path, fragment)
+    found = page.locator(".pc-figure").nth(list(KINDS).index(kind))
+    expect(found).to_be_in_viewport()
+    # What comes later above it moves it no further.
+    page.evaluate(
+        """() => document.querySelector("main").insertAdjacentHTML(
+            "afterbegin", "<div style='height: 3000px'></div>")"""
+    )
+    expect(found).to_be_in_viewport()
+    assert state(found, key) == [sense]
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.press("Home")
+    page.evaluate("location.hash = '#nothing'")
+    page.evaluate("fragment => { location.hash = fragment; }", fragment)
+    expect(found).to_be_in_viewport()
+    page.context.close()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_state_that_makes_no_sense_is_refused_with_a_way_back(page: Page, kind: str):
     found = figure(page, kind)

@@ -33,6 +33,7 @@
   }
 
   function mount(figure) {
+    if (figure.dataset.live) return;
     const still = figure.querySelector(".pc-still");
     const place = document.createElement("div");
     try {
@@ -61,6 +62,24 @@
     }
   }
 
+  const nameOf = (figure) => JSON.parse(figure.querySelector("script").textContent).name;
+
+  /** The figure that the address names, if any: "#pc-name=..." or "#pc-name?...". */
+  function asked(figures) {
+    const name = location.hash.match(/^#pc-([\w-]+)[=?]/)?.[1];
+    return name && figures.find((figure) => nameOf(figure) === name);
+  }
+
+  /** Scroll to a figure, and again while the page grows around it, until the reader does something. */
+  function bring(figure) {
+    mount(figure);
+    const growing = new ResizeObserver(() => figure.scrollIntoView());
+    growing.observe(document.body);
+    for (const deed of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+      addEventListener(deed, () => growing.disconnect(), { once: true, passive: true });
+    }
+  }
+
   function start() {
     const near = new IntersectionObserver(
       (entries) => {
@@ -72,9 +91,16 @@
       },
       { rootMargin: "400px" },
     );
-    for (const figure of document.querySelectorAll(".pc-figure")) {
-      const name = JSON.parse(figure.querySelector("script").textContent).name;
-      if (location.hash.startsWith(`#pc-${name}=`)) figure.scrollIntoView();
+    const figures = [...document.querySelectorAll(".pc-figure")];
+    const first = asked(figures);
+    if (first) bring(first);
+    addEventListener("hashchange", () => {
+      const figure = asked(figures);
+      if (!figure) return;
+      mount(figure);
+      figure.scrollIntoView({ block: "nearest" }); // a link beside its figure moves nothing
+    });
+    for (const figure of figures) {
       // The first ones at once: an observer waits for a frame.
       if (figure.getBoundingClientRect().top < window.innerHeight) mount(figure);
       else near.observe(figure);

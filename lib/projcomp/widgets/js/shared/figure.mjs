@@ -6,10 +6,13 @@ import * as draw from "./draw.mjs";
 import { editable, edited, withCopy, without } from "./editing.mjs";
 import { Handles } from "./handles.mjs";
 import { copy, notify, wayBack } from "./layout.mjs";
-import { decode, encode } from "./state.mjs";
+import { encode, followed, linkOf } from "./state.mjs";
 
 const SPEAK_AFTER = 120; // ms: numbers and words come a little later, so that a drag does not wait
 const SAVE_EVERY = 100; // ms: a notebook's kernel hears of changes at most ten times a second
+
+/** In JupyterLab, whose address is its own. */
+const inNotebook = () => "jpThemeLight" in document.body.dataset;
 
 /**
  * A kind of figure extends this with `build()` (its elements, among them root, notices, summary and
@@ -31,9 +34,15 @@ export class Figure {
     this.build();
     el.replaceChildren(this.root);
     this.home = this.checked(this.read());
-    const fromLink = this.linked();
-    this.accept(fromLink ?? this.home);
-    if (fromLink) this.push(fromLink);
+    this.accept(this.home);
+    this.follow(location.hash);
+    const { signal } = this.abort;
+    window.addEventListener("hashchange", () => this.follow(location.hash), { signal });
+    // A link that is followed twice changes no address the second time; in a notebook none does.
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest?.("a[href^='#pc-']");
+      if (link && (link.hash === location.hash || inNotebook())) this.follow(link.hash);
+    }, { signal });
     this.heard = () => {
       if (!this.pushing) this.guard(() => this.accept(this.checked(this.read())));
     };
@@ -212,14 +221,19 @@ export class Figure {
 
   // -- sharing ------------------------------------------------------------------------------
 
-  linked() {
-    const match = location.hash.match(/^#pc-([\w-]+)=([\w-]+)$/);
-    if (!match || match[1] !== this.model.get("name")) return null;
+  /** Take the state of a link to this figure. */
+  follow(hash) {
+    const link = linkOf(hash);
+    if (link?.name !== this.model.get("name")) return;
     try {
-      return this.checked(decode(match[2], this.read(), this.shared));
+      const state = this.checked(followed(link, this.state, this.shared));
+      this.notice("");
+      this.still();
+      this.selected = null;
+      this.accept(state);
+      this.push(state);
     } catch {
-      this.notice("The link's state could not be read, so the figure starts as usual.");
-      return null;
+      this.notice("The link's state could not be read, so the figure stays as it is.");
     }
   }
 
@@ -229,8 +243,7 @@ export class Figure {
 
   copyLink() {
     const hash = `#pc-${this.model.get("name")}=${encode(this.state, this.shared)}`;
-    // JupyterLab's address is its own.
-    if (!document.body.dataset.jpThemeLight) history.replaceState(null, "", hash);
+    if (!inNotebook()) history.replaceState(null, "", hash);
     return this.copy(`${location.href.split("#")[0]}${hash}`, "Link");
   }
 }

@@ -64,6 +64,22 @@ export function decode(text, current, keys) {
   return { ...current, ...Object.fromEntries(keys.map((k) => [k, found[k]])) };
 }
 
+/** A link's name and how it holds a state: "=" all of it, "?" some of it, in plain sight; or null. */
+export function linkOf(hash) {
+  const match = hash.match(/^#pc-([\w-]+)([=?])(.+)$/);
+  return match && { name: match[1], whole: match[2] === "=", text: match[3] };
+}
+
+/** The state that a link makes of the current one, not yet checked; an Error if it has no sense. */
+export function followed(link, current, keys) {
+  if (link.whole) return decode(link.text, current, keys);
+  const told = [...new URLSearchParams(link.text)].map(([key, text]) => {
+    if (!keys.includes(key)) throw new Error(`a link can't set ${key}`);
+    return [key, typeof current[key] === "string" ? text : JSON.parse(text)];
+  });
+  return { ...current, ...Object.fromEntries(told) };
+}
+
 /** A nested list, as Python writes it. */
 export const pythonList = (value) => JSON.stringify(value).replace(/,/g, ", ");
 
