@@ -20,6 +20,17 @@ def book(tmp_path: Path) -> Book:
     return Book(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """A book of two pages: a formula and a picture; a widget beside a still form."""
+    book = Book(tmp_path_factory.mktemp("built"))
+    still = "from IPython.display import HTML\ndisplay(HTML('<b>still</b>'))"
+    page = "$x^2$\n\n" + cell(FIGURE + "\ndisplay(1)", WORDS) + "```{toctree}\nwidget\n```\n"
+    status, said = book.build(page, {"widget": cell(f"{SLIDER}\n{still}")})
+    assert status == 0, said
+    return book
+
+
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     folder = tmp_path / "package"
@@ -72,12 +83,10 @@ def test_prune_keeps_the_newest(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"newest", "newer"}
 
 
-def test_page_is_complete_without_a_network(book: Book) -> None:
-    status, said = book.build("$x^2$\n\n" + cell(FIGURE + "\ndisplay(1)", WORDS))
-    assert status == 0, said
-    assert 'alt="A line"' in book.html
-    assert "https://" not in book.html.replace("https://www.sphinx-doc.org", "")
-    mathjax = book.out / "_static" / "mathjax"
+def test_page_is_complete_without_a_network(built: Book) -> None:
+    assert 'alt="A line"' in built.html
+    assert "https://" not in built.html.replace("https://www.sphinx-doc.org", "")
+    mathjax = built.out / "_static" / "mathjax"
     assert (mathjax / "tex-chtml.js").exists()
     assert list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))
     assert sum(f.stat().st_size for f in mathjax.rglob("*") if f.is_file()) < 12e6
@@ -88,7 +97,8 @@ def test_a_build_needs_no_folder_of_the_user(book: Book) -> None:
     nowhere = "/dev/null/nowhere"
     names = ("HOME", "USERPROFILE", "MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR",
              "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")  # fmt: skip
-    status, said = book.build(cell(FIGURE, WORDS), **dict.fromkeys(names, nowhere))
+    homeless = dict.fromkeys(names, nowhere)
+    status, said = book.build(cell(FIGURE, WORDS), own_interpreter=True, **homeless)
     assert status == 0, said
     assert "<img" in book.html
     assert "stderr" not in book.html
@@ -137,9 +147,7 @@ def test_widget_without_a_still_form_fails(book: Book) -> None:
     assert "code cell 1: a widget has no still form" in said
 
 
-def test_widget_beside_a_still_form_leaves_the_page(book: Book) -> None:
-    still = "from IPython.display import HTML\ndisplay(HTML('<b>still</b>'))"
-    status, said = book.build(cell(f"{SLIDER}\n{still}"))
-    assert status == 0, said
-    assert "<b>still</b>" in book.html
-    assert "jupyter.widget" not in book.html
+def test_widget_beside_a_still_form_leaves_the_page(built: Book) -> None:
+    html = built.page("widget")
+    assert "<b>still</b>" in html
+    assert "jupyter.widget" not in html

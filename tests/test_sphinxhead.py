@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,59 +18,81 @@ FRONT = f"---\nmyst:\n  html_meta:\n    description: {SAID}\n---\n\n# Other\n\n"
 DIRECTIVE = f"# Other\n\n```{{eval-rst}}\n.. meta::\n   :description: {SAID}\n```\n\n"
 
 
-@pytest.fixture
-def book(tmp_path: Path) -> Book:
-    book = Book(tmp_path)
+LONG = "word " * 60 + "end."
+FIRST = """One & two move. Another follows.
+With {math}`x^2` it stops. Never said.
+
+Nor this.
+
+```{toctree}
+long
+front
+directive
+```
+"""
+
+
+def new_book(folder: Path) -> Book:
+    book = Book(folder)
     conf = CONF.replace('"projcomp.sphinxext"', EXTENSIONS) + 'html_title = "A <small> book"\n'
     (book.source / "conf.py").write_text(conf, encoding="utf-8")
     return book
 
 
-def build(book: Book, page: str, **environment: str) -> str:
-    status, said = book.build(page, **environment)
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """Built, with an address that is not known."""
+    book = new_book(tmp_path_factory.mktemp("book"))
+    for name, given in {"front": FRONT, "directive": DIRECTIVE}.items():
+        (book.source / f"{name}.md").write_text(f"{given}Not this.\n", encoding="utf-8")
+    status, said = book.build(FIRST, {"long": f"{LONG} Another.\n"}, BOOK_URL="")
     assert status == 0, said
-    return book.html
+    return book
 
 
 def test_description_is_the_first_sentences_up_to_a_formula(book: Book) -> None:
-    page = "One & two move. Another follows.\nWith {math}`x^2` it stops. Never said.\n\nNor this."
-    assert build(book, page).count('<meta name="description"') == 1
+    assert book.html.count('<meta name="description"') == 1
     assert 'content="One &amp; two move. Another follows."' in book.html
     assert 'property="og:site_name" content="A &lt;small&gt; book"' in book.html
 
 
 def test_a_long_first_sentence_is_whole_and_alone(book: Book) -> None:
-    long = "word " * 60 + "end."
-    assert f'name="description" content="{long}"' in build(book, f"{long} Another.\n")
+    assert f'name="description" content="{LONG}"' in book.page("long")
 
 
-@pytest.mark.parametrize("given", [FRONT, DIRECTIVE])
-def test_a_given_description_is_taken(book: Book, given: str) -> None:
-    (book.source / "other.md").write_text(f"{given}Not this.\n", encoding="utf-8")
-    build(book, "A page.\n\n```{toctree}\nother\n```\n")
-    other = (book.out / "other.html").read_text(encoding="utf-8")
-    assert other.count('name="description"') == 1
-    assert other.count('content="Said by hand &amp; kept."') == 2
-    assert "Not this" not in other.split("</head>")[0]
+@pytest.mark.parametrize("name", ["front", "directive"])
+def test_a_given_description_is_taken(book: Book, name: str) -> None:
+    page = book.page(name)
+    assert page.count('name="description"') == 1
+    assert page.count('content="Said by hand &amp; kept."') == 2
+    assert "Not this" not in page.split("</head>")[0]
 
 
 def test_pages_of_no_source_say_what_the_book_says(book: Book) -> None:
-    build(book, "A page.\n")
-    search = (book.out / "search.html").read_text(encoding="utf-8")
-    assert 'name="description" content="A page."' in search
+    said = 'name="description" content="One &amp; two move. Another follows."'
+    assert said in book.page("search")
+
+
+@pytest.fixture(scope="module")
+def illustrated(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """Not built yet: the second build has the picture from the cache."""
+    return new_book(tmp_path_factory.mktemp("illustrated"))
 
 
 @pytest.mark.parametrize("address", ["https://example.org/book", "https://example.org/book/"])
-def test_an_address_that_is_known_is_said(book: Book, address: str) -> None:
-    html = build(book, "A page.\n" + cell(FIGURE, WORDS), BOOK_URL=address)
+def test_an_address_that_is_known_is_said(illustrated: Book, address: str) -> None:
+    shutil.rmtree(illustrated.out, ignore_errors=True)
+    status, said = illustrated.build("A page.\n" + cell(FIGURE, WORDS), BOOK_URL=address)
+    assert status == 0, said
+    html = illustrated.html
     assert '<link rel="canonical" href="https://example.org/book/index.html" />' in html
     assert 'og:image" content="https://example.org/book/_static/card.png"' in html
-    assert (book.out / "_static" / "card.png").is_file()
+    assert (illustrated.out / "_static" / "card.png").is_file()
 
 
 def test_an_address_that_is_not_known_is_not_said(book: Book) -> None:
-    html = build(book, "A page.\n", BOOK_URL="")
-    assert not [word for word in ("canonical", "og:image", "og:url", "twitter") if word in html]
+    words = ("canonical", "og:image", "og:url", "twitter")
+    assert not [word for word in words if word in book.html]
 
 
 def test_text_for_the_search() -> None:
