@@ -73,8 +73,11 @@ class Book:
         """
         for name, text in {"index": page, **(others or {})}.items():
             # A notebook costs a kernel, though it have no cells.
-            front = FRONT_MATTER if "{code-cell}" in text else ""
-            (self.source / f"{name}.md").write_text(front + HEADING + text, encoding="utf-8")
+            whole = (FRONT_MATTER if "{code-cell}" in text else "") + HEADING + text
+            path = self.source / f"{name}.md"
+            # Sphinx reads a page again that is written again, though it be the same.
+            if not path.exists() or path.read_text(encoding="utf-8") != whole:
+                path.write_text(whole, encoding="utf-8")
         arguments = ["-W", "--keep-going", "-q", "-b", "html", str(self.source), str(self.out)]
         if not own_interpreter:
             self.lend_fonts()

@@ -25,7 +25,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Book:
     """A book of two pages: a formula and a picture; a widget beside a still form."""
     book = Book(tmp_path_factory.mktemp("built"))
     still = "from IPython.display import HTML\ndisplay(HTML('<b>still</b>'))"
-    page = "$x^2$\n\n" + cell(FIGURE + "\ndisplay(1)", WORDS) + "```{toctree}\nwidget\n```\n"
+    page = "{math}`x^2`\n\n" + cell(FIGURE + "\ndisplay(1)", WORDS) + "```{toctree}\nwidget\n```\n"
     status, said = book.build(page, {"widget": cell(f"{SLIDER}\n{still}")})
     assert status == 0, said
     return book
