@@ -12,6 +12,15 @@ from projcomp import sphinxext
 
 from tests.small_book import FIGURE, WORDS, Book, cell
 
+OWN_LIBRARY = """
+from pathlib import Path
+from projcomp import sphinxext
+
+sphinxext.PACKAGE = Path(__file__).parent / "library"
+
+def setup(app):
+    app.connect("source-read", lambda app, name, text: print("reads", name))
+"""
 SLIDER = "import ipywidgets\nfrom IPython.display import display\ndisplay(ipywidgets.IntSlider())"
 
 
@@ -31,48 +40,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Book:
     return book
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    folder = tmp_path / "package"
-    folder.mkdir()
-    (folder / "noise.py").write_text("levels = 10\n", encoding="utf-8")
-    (folder / "weights.json").write_text("[1]", encoding="utf-8")
-    return folder
-
-
 def test_extension_does_not_import_torch() -> None:
     code = "import sys, projcomp.sphinxext; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("name", ["noise.py", "weights.json", "new.py"])
-def test_key_follows_the_library(package: Path, name: str) -> None:
-    before = sphinxext.execution_key(package, [])
-    (package / name).write_text("changed", encoding="utf-8")
-    assert sphinxext.execution_key(package, []) != before
-
-
-def test_key_follows_names_and_pins(package: Path, tmp_path: Path) -> None:
-    pins = tmp_path / "requirements.txt"
-    keys = [sphinxext.execution_key(package, [pins])]
-    pins.write_text("numpy==2.0", encoding="utf-8")
-    keys.append(sphinxext.execution_key(package, [pins]))
-    pins.write_text("numpy==2.1", encoding="utf-8")
-    keys.append(sphinxext.execution_key(package, [pins]))
-    (package / "noise.py").rename(package / "sigma.py")
-    keys.append(sphinxext.execution_key(package, [pins]))
-    assert len(set(keys)) == len(keys)
-
-
-def test_key_ignores_what_no_cell_reads(package: Path) -> None:
-    before = sphinxext.execution_key(package, [])
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "noise.pyc").write_bytes(b"\0")
-    (package / "book.css").write_text("p {}", encoding="utf-8")
-    (package / "widget.js").write_text("1", encoding="utf-8")
-    (package / "README.md").write_text("Read me.", encoding="utf-8")
-    os.utime(package / "noise.py", (0, 0))
-    assert sphinxext.execution_key(package, []) == before
 
 
 def test_prune_keeps_the_newest(tmp_path: Path) -> None:
@@ -117,6 +87,29 @@ def test_new_key_executes_again(book: Book) -> None:
     assert drawn() == first
     (book.source / "requirements.txt").write_text("numpy==2.0", encoding="utf-8")
     assert drawn() != first
+
+
+def test_a_module_that_no_chapter_reaches_is_read_for_and_not_executed_for(book: Book) -> None:
+    """A library of two modules: a notebook names one, what is no notebook the other."""
+    library = book.source / "library"
+    library.mkdir()
+    for name in ("reached", "apart"):
+        (library / f"{name}.py").touch()
+    (book.source / "notes.md").write_text("---\norphan: true\n---\n# apart", encoding="utf-8")
+    with (book.source / "conf.py").open("a", encoding="utf-8") as conf:
+        conf.write(OWN_LIBRARY)
+    page = cell("import uuid\nprint('drawn', uuid.uuid4())  # reached")
+
+    def drawn(edited: str) -> str:
+        (library / f"{edited}.py").write_text(f"changed = {edited!r}", encoding="utf-8")
+        status, said = book.build(page)
+        assert status == 0, said
+        assert "reads index" in said
+        return book.html.split("drawn ")[-1][:36]
+
+    first = drawn("")
+    assert drawn("apart") == first
+    assert drawn("reached") != first
 
 
 def test_failed_cell_is_named(book: Book) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MOST_AT_ONCE = 4
 """A kernel may hold a gigabyte."""
 CHARACTERS_A_SECOND = 2000.0
@@ -40,6 +42,33 @@ class Chapter:
     notebook: NotebookNode
     reader: dict
     seconds: float
+
+
+def prepare_kernels() -> None:
+    """Set what the chapters' kernels inherit: no bars, pictures in the page.
+
+    One thread each: side by side they would wait for each other (a chapter of 20 s then takes 60
+    to 150 s), and sums come out the same on any machine.
+    """
+    os.environ.update(TQDM_DISABLE="1", PYTHONHASHSEED="0")
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    os.environ.pop("MPLBACKEND", None)
+
+
+def own_folders(home: Path) -> None:
+    """Give kernels folders in the build's own, since what they say of a user's ends in the pages.
+
+    Matplotlib, IPython and Jupyter write to the user's folders, and complain where they can't.
+    """
+    for name in ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR",
+                 "JUPYTER_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # fmt: skip
+        folder = home / name.lower()
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(folder)
+    if not list((home / "mplconfigdir").glob("fontlist-*.json")):
+        # Which it looks for once, and says so where that takes long.
+        command = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
 
 
 def execute_ahead(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:

@@ -7,23 +7,21 @@ Torch must stay out of what this module imports: every build, also one with noth
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
 import shutil
-import subprocess
-import sys
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from myst_nb.core.read import is_myst_markdown_notebook
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
+from sphinx.util.matching import get_matching_files
 
-from projcomp.execution import execute_ahead
+from projcomp.execution import execute_ahead, own_folders, prepare_kernels
+from projcomp.sphinxkey import execution_key, library_key
 from projcomp.widgets import bundle
 
 logger = logging.getLogger(__name__)
@@ -38,7 +36,6 @@ MATHJAX_FILES = (
 FIGURES = "figures.js"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CACHES = 2
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 UNFINISHED = ".unfinished"
 REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"}
 
@@ -46,6 +43,7 @@ REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"
 def setup(app: Sphinx) -> dict[str, bool]:
     prepare_kernels()
     own_folders(build_folder(app) / "home")
+    app.add_config_value("projcomp_library", "", "env", [str])
     app.connect("config-inited", key_execution_cache)
     app.connect("config-inited", forget_unfinished_build)
     app.connect("config-inited", load_mathjax_locally)
@@ -63,64 +61,34 @@ def setup(app: Sphinx) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def prepare_kernels() -> None:
-    """Set what the chapters' kernels inherit: no bars, pictures in the page.
-
-    One thread each: side by side they would wait for each other (a chapter of 20 s then takes 60
-    to 150 s), and sums come out the same on any machine.
-    """
-    os.environ.update(TQDM_DISABLE="1", PYTHONHASHSEED="0")
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    os.environ.pop("MPLBACKEND", None)
-
-
-def own_folders(home: Path) -> None:
-    """Give kernels folders in the build's own, since what they say of a user's ends in the pages.
-
-    Matplotlib, IPython and Jupyter write to the user's folders, and complain where they can't.
-    """
-    for name in ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR",
-                 "JUPYTER_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # fmt: skip
-        folder = home / name.lower()
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ[name] = str(folder)
-    if not list((home / "mplconfigdir").glob("fontlist-*.json")):
-        # Which it looks for once, and says so where that takes long.
-        command = [sys.executable, "-c", "import matplotlib.font_manager"]
-        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
-
-
 # The execution cache
 
 
-def execution_key(package: Path, pins: list[Path]) -> str:
-    """What a chapter's outputs depend on besides its own cells, as one short hash.
-
-    Style sheets, scripts, drawings and notes are left out: no cell reads them.
-    """
-    digest = hashlib.sha256(platform.python_version().encode())
-    sources = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    unread = {".css", ".js", ".md", ".mjs", ".svg"}
-    chosen = sorted(p for p in sources if p.suffix not in unread)
-    for path in [*chosen, *(p for p in pins if p.exists())]:
-        name = path.relative_to(package) if path.is_relative_to(package) else path.name
-        digest.update(f"\0{name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def key_execution_cache(app: Sphinx, config: Config) -> None:
-    """Give this state of the library a cache of its own.
+    """Give this state of what chapters can import a cache of its own.
 
     A new key is a new value of a setting that every page depends on, so Sphinx reads, and
-    MyST-NB executes, every chapter again.
+    MyST-NB executes, every chapter again. Where the rest of the library has changed Sphinx reads
+    every page again too, with outputs from the cache.
     """
     pins = [Path(app.srcdir, name) for name in ("requirements.txt", "constraints.txt")]
     caches = build_folder(app) / ".jupyter_cache"
-    cache = caches / execution_key(PACKAGE, pins)
+    cache = caches / execution_key(PACKAGE, chapter_texts(app, config), pins)
     cache.mkdir(parents=True, exist_ok=True)
     cache.touch()
     config.nb_execution_cache_path = str(cache)
+    config.projcomp_library = library_key(PACKAGE, pins)
     prune(caches, KEPT_CACHES)
+
+
+def chapter_texts(app: Sphinx, config: Config) -> list[str]:
+    """What MyST-NB would execute, and perhaps more: the table of contents is not read yet."""
+    files = get_matching_files(app.srcdir, config.include_patterns, config.exclude_patterns)
+    paths = (Path(app.srcdir, file) for file in files)
+    chosen = [path for path in paths if path.suffix in app.registry.source_suffix]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in chosen]
+    read = zip(chosen, texts, strict=True)
+    return [t for path, t in read if path.suffix != ".md" or is_myst_markdown_notebook(t)]
 
 
 def prune(folder: Path, keep: int) -> None:
