@@ -76,9 +76,9 @@ def test_the_scenes_benchmark_refuses_nonsense():
 
 
 def test_the_calibration_benchmark_runs():
-    done = run("--seeds", "4", "--only", "mean", name="calibration.py")
+    done = run("--seeds", "2", "--only", "mean", name="calibration.py")
     assert done.returncode == 0, done.stderr
-    for words in ("4 seeds", "mean_interval, 8 values", "mean_and_error", "Wilson interval"):
+    for words in ("2 seeds", "mean_interval, 8 values", "mean_and_error", "Wilson interval"):
         assert words in done.stdout
     assert "compare" not in done.stdout
 
@@ -116,3 +116,20 @@ def test_comparisons_cover(monkeypatch):
     monkeypatch.setattr(calibration, "TRUTH_PAIRS", 1000)
     share, _, _ = calibration.coverage(dict(calibration.ROWS)["compare, energy_distance"], 100)
     assert share > 0.94 - 4.5 * math.sqrt(0.94 * 0.06 / 100)
+
+
+def test_diagnoses_have_a_truth(monkeypatch):
+    """Each of their numbers covers the average of the very diagnosis that it is of."""
+    monkeypatch.syspath_prepend(FOLDER)
+    calibration = importlib.import_module("calibration")
+    monkeypatch.setattr(calibration, "TRUTH_DIAGNOSES", 2)
+    monkeypatch.setattr(calibration, "TRUTH_SAMPLES", 200)
+    tables = [calibration.numbers_of(calibration.diagnosis(200, 1_000_000 + i)) for i in range(2)]
+    for name in calibration.DIAGNOSED[:-1]:
+        one, two = (float(table[name].value) for table in tables)
+        assert calibration.truth(name) == pytest.approx((one + two) / 2, rel=1e-12)
+    # Of the means (.75, .06) and (.3, -.12), over a background at 0.
+    wanted = (0.75 * 0.3 - 0.06 * 0.12) / math.hypot(0.75, 0.06) / math.hypot(0.3, 0.12)
+    assert calibration.truth("cosines, mean_cosines") == pytest.approx(wanted, rel=1e-12)
+    covered = {name: calibration.diagnosis_covers(name, 0) for name in calibration.DIAGNOSED}
+    assert set(covered.values()) <= {True, False}
