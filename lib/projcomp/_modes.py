@@ -113,16 +113,24 @@ def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     It works under every transformation and in inference mode. Where gradients are recorded it can
     itself be differentiated, in everything that `function` depends on.
     """
+    return value_and_gradient(function, x)[1]
+
+
+def value_and_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """The function's values, (B,), and their `gradient`, (n, B), from one look at it."""
     if transformed() or forward_ad._current_level >= 0:
-        return torch.func.grad(lambda y: function(y).sum())(x)
+        found = torch.func.grad(lambda y: ((v := function(y)).sum(), v), has_aux=True)(x)
+        return found[1], found[0]
     recording = torch.is_grad_enabled()
     with torch.inference_mode(False), torch.enable_grad():
         y = x
         if not (recording and x.requires_grad):
             y = (x.clone() if x.is_inference() else x.detach()).requires_grad_(True)
-        total = function(y).sum()
+        value = function(y)
+        total = value.sum()
         further = recording and (y is x or _depends_on_more(total, y))
-        return torch.autograd.grad(total, y, create_graph=further)[0]
+        slope = torch.autograd.grad(total, y, create_graph=further)[0]
+    return value if further else value.detach(), slope
 
 
 def _depends_on_more(value: Tensor, leaf: Tensor) -> bool:

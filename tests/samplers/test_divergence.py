@@ -78,8 +78,8 @@ def test_a_banana_from_its_middle(kernel):
 def test_unadjusted_langevin_from_a_mode(density, dim, mean_square, spread):
     """Biased by its step, but neither gone nor stuck: second moments within 15%."""
     start = spread * normal(seeded(5), 500, dim)
-    run = pc.mcmc(density, start, 6000, kernel="ula", generator=seeded(6))
-    found = run.path[3001:, :, 0].square().mean()
+    run = pc.mcmc(density, start, 3000, kernel="ula", generator=seeded(6))
+    found = run.path[1001:, :, 0].square().mean()
     assert float(found) == pytest.approx(mean_square, rel=0.15)
     assert float(run.acceptance[0]) > 0.99
     moved = (run.path[-1] != run.path[-2]).any(-1)
@@ -117,7 +117,7 @@ def test_tries_are_counted():
 
     density = Given(counted)
     run = pc.mcmc(density, 0.01 * normal(seeded(11), 20, 1), 10, generator=seeded(12))
-    assert run.evaluations == calls // 2  # a log density and its derivative
+    assert run.evaluations == calls  # a log density and its derivative at once
     assert run.evaluations > 1 + 5 * 10
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import gradient, plainly, uncompiled
+from projcomp._modes import gradient, plainly, uncompiled, value_and_gradient
 from projcomp.densities import _own
 
 
@@ -122,6 +123,8 @@ class Density(ABC):
         return gradient(lambda y: self._log_prob(y, sigma), x)
 
     def _log_prob_and_score(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        if inspect.unwrap(type(self)._score) is Density._score:
+            return value_and_gradient(lambda y: self._log_prob(y, sigma), x)
         return self._log_prob(x, sigma), self._score(x, sigma)
 
     def _denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
