@@ -49,15 +49,15 @@ def test_effective_size():
 def test_density_weights_are_unbiased_over_repeated_runs(options):
     """exp(log_z) has mean Z, and exp(log_z) times a weighted mean has mean Z E f, at 20 steps.
 
-    300 runs of 60 particles; 4 standard errors.
+    75 runs of 240 particles; 4 standard errors.
     """
     composition, rows = shear()
     log_z = log_normaliser(composition, 0.05)
     sigmas = torch.logspace(math.log10(20.0), math.log10(0.05), 21, dtype=torch.float64)
     first, second = [], []
     g = seeded(3)
-    for _ in range(300):
-        run = pc.smc(composition, 60, sigmas, "density", generator=g, **options)
+    for _ in range(75):
+        run = pc.smc(composition, 240, sigmas, "density", generator=g, **options)
         value = math.exp(float(run.log_z[-1]) - log_z)
         first.append(value)
         second.append(value * float(run.mean((run.samples @ rows.T)[:, 0])))
@@ -65,7 +65,7 @@ def test_density_weights_are_unbiased_over_repeated_runs(options):
     noised = composition.exact(0.05).sample(400_000, generator=seeded(4))
     wanted = float((noised @ rows.T)[:, 0].mean())
     for found, mean in ((first, 1.0), (second, wanted)):
-        error = float(found.std()) / math.sqrt(300)
+        error = float(found.std()) / math.sqrt(75)
         assert abs(float(found.mean()) - mean) < 4 * error
 
 
