@@ -227,10 +227,10 @@ def empirical_child(
     print(held, needed, *times["projcomp"], times["plain"][0], gap)
 
 
-def empirical_scores(points: int, dim: int, batch: int) -> None:
+def empirical_scores(points: int, dim: int, batch: int, sigmas: tuple[float, ...]) -> None:
     rows = []
     for name, offset in (("about the origin", 0.0), ("far from it", 100.0)):
-        for sigma in (0.5, 1.0, 5.0):
+        for sigma in sigmas:
             child = ["--empirical-child", str(offset), str(sigma)]
             command = [sys.executable, __file__, *sys.argv[1:], *child]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -287,7 +287,7 @@ def main() -> None:
     )
     composed_scores(1000 if small else 100_000, repeats)
     composed_samples(200 if small else 10_000, 10 if small else 50, max(1, repeats // 5))
-    empirical_scores(*empirical)
+    empirical_scores(*empirical, (1.0,) if small else (0.5, 1.0, 5.0))
 
 
 if __name__ == "__main__":

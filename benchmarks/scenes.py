@@ -50,11 +50,11 @@ def compositions(pictures: int) -> dict[str, pc.Density]:
     }
 
 
-def draw(density: pc.Density, steps: int) -> torch.Tensor:
+def draw(density: pc.Density, steps: int, count: int = DRAWN) -> torch.Tensor:
     levels = pc.sigma_grid(0.02, 20.0, steps + 1)[:-1]
-    noise = torch.randn(DRAWN, density.dim, generator=seeded(), dtype=torch.float64)
+    noise = torch.randn(count, density.dim, generator=seeded(), dtype=torch.float64)
     return pc.reverse_diffusion(
-        density, DRAWN, levels, "euler", start=0.5 + 20.0 * noise, progress=False
+        density, count, levels, "euler", start=0.5 + 20.0 * noise, progress=False
     ).samples
 
 
@@ -64,7 +64,7 @@ def rendering(repeats: int, quick: bool) -> None:
     torch.set_num_threads(1)
     print("rendering, one thread: objects per second")
     for pixels in SIZES:
-        n = 16 if quick else 960 * 32**2 // pixels**2
+        n = 2 if quick else 960 * 32**2 // pixels**2
         for count in (1, 5):
             objects = crowd(n, count)
             seconds = least(lambda o=objects, p=pixels: scenes.render(o, p), repeats)
@@ -74,7 +74,7 @@ def rendering(repeats: int, quick: bool) -> None:
 
 
 def sampling(repeats: int, quick: bool) -> None:
-    steps = 4 if quick else 60
+    steps = 2 if quick else 60
     for pictures in (20,) if quick else (60, 300):
         print(
             f"{DRAWN} pictures of nine objects, {PIXELS} pixels, {steps} Euler steps, "
@@ -85,13 +85,13 @@ def sampling(repeats: int, quick: bool) -> None:
             print(f"  {name:<42} {seconds:>8.3f}", flush=True)
 
 
-def plain_loop(model, data, steps: int) -> None:
+def plain_loop(model, data, steps: int, batch: int) -> None:
     """The same training, as one would first write it: float32, no averaging, no checkpoint."""
     generator = seeded(1)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     for _ in range(steps):
-        clean, told = data.draw(BATCH, generator)
-        sigma = (-1.0 + 1.4 * torch.randn(BATCH, generator=generator)).exp()
+        clean, told = data.draw(batch, generator)
+        sigma = (-1.0 + 1.4 * torch.randn(batch, generator=generator)).exp()
         noise = torch.randn(clean.shape, generator=generator)
         guess = model(clean + sigma[:, None] * noise, sigma, told)
         loss = (model.weight(sigma) * (guess - clean).square().mean(1)).mean()
@@ -101,7 +101,7 @@ def plain_loop(model, data, steps: int) -> None:
 
 
 def training(repeats: int, quick: bool) -> None:
-    steps = 2 if quick else 20
+    steps, batch = (2, 4) if quick else (20, BATCH)
     pictures = scenes.one_object(64, generator=seeded(1))
     told = torch.cat([torch.ones(64, 1), pictures.place], 1)
     data = networks.Labelled(pictures.values, torch.arange(64), told)
@@ -109,31 +109,34 @@ def training(repeats: int, quick: bool) -> None:
     def train(precision):
         networks.train(
             blank_picture_model("one"), data,
-            networks.Recipe(steps, BATCH, 1e-3, precision=precision, progress=False),
+            networks.Recipe(steps, batch, 1e-3, precision=precision, progress=False),
             log_sigma=(-1.0, 1.4), generator=seeded(1),
         )  # fmt: skip
 
-    print(f"training, batches of {BATCH}, {torch.get_num_threads()} threads: pictures per second")
+    print(f"training, batches of {batch}, {torch.get_num_threads()} threads: pictures per second")
     for name, run in (
         ("networks.train, bfloat16", lambda: train("bfloat16")),
         ("networks.train, float32", lambda: train("float32")),
-        ("a plain loop, float32", lambda: plain_loop(blank_picture_model("one"), data, steps)),
+        (
+            "a plain loop, float32",
+            lambda: plain_loop(blank_picture_model("one"), data, steps, batch),
+        ),
     ):
         seconds = least(run, repeats)
-        print(f"  {name:<42} {steps * BATCH / seconds:>8,.0f}", flush=True)
+        print(f"  {name:<42} {steps * batch / seconds:>8,.0f}", flush=True)
 
 
 def learned(repeats: int, quick: bool) -> None:
-    steps = 2 if quick else 23
+    steps, drawn = (2, 2) if quick else (23, DRAWN)
     model = networks.load_picture_model("one")
     spots = scenes.image_position(scenes.lattice())
     print(
-        f"{DRAWN} pictures by a network, {steps} Euler steps, {torch.get_num_threads()} threads: "
+        f"{drawn} pictures by a network, {steps} Euler steps, {torch.get_num_threads()} threads: "
         "seconds"
     )
     for count in (4, 9):
         density = networks.composed_places(model, spots[:count])
-        seconds = least(lambda d=density: draw(d, steps), repeats)
+        seconds = least(lambda d=density: draw(d, steps, drawn), repeats)
         print(f"  {f'{count} objects':<42} {seconds:>8.3f}", flush=True)
 
 
