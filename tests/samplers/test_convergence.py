@@ -186,8 +186,8 @@ def test_error_bars_cover():
     g, shares = seeded(12), []
     for rho, moves, n in ((-0.5, 1000, 8), (0.9, 1000, 8), (0.5, 4, 200)):
         covered = 0
-        for _ in range(300):
-            mean, error = pc.samplers.mean_with_error(autoregression(g, moves, n, 1, rho))
+        for draws in autoregression(g, moves, 300 * n, 1, rho).chunk(300, 1):
+            mean, error = pc.samplers.mean_with_error(draws)
             covered += abs(float(mean[0])) < 1.96 * float(error[0])
         shares.append(covered / 300)
         assert abs(shares[-1] - 0.95) < 4 * math.sqrt(0.95 * 0.05 / 300)
