@@ -117,7 +117,7 @@ def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def value_and_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """The function's values, (B,), and their `gradient`, (n, B), from one look at it."""
+    """The function's values, (B,), and its `gradient`, (n, B), from one call of it."""
     if transformed() or forward_ad._current_level >= 0:
         found = torch.func.grad(lambda y: ((v := function(y)).sum(), v), has_aux=True)(x)
         return found[1], found[0]

@@ -209,6 +209,33 @@ def test_subclasses_of_a_subclass_and_of_the_library_are_held_too():
     assert second._log_prob is first._log_prob  # checked once
 
 
+def test_a_pair_asks_once_and_is_held_as_the_score_is():
+    """Where the score is left to automatic differentiation; one's own is asked as it is."""
+    calls = []
+
+    def root(x):
+        calls.append(1)
+        return -x[0].abs().sqrt()
+
+    p, x = own(root), X + 3.0
+    log_prob, score = p.log_prob_and_score(x)
+    assert len(calls) == 1
+    close(log_prob, -x[:, 0].sqrt(), 1e-14, 1e-14)
+    close(score[:, 0], -0.5 / x[:, 0].sqrt(), 1e-14, 1e-14)
+    assert not log_prob.requires_grad
+    assert not score.requires_grad
+    with pytest.raises(ValueError, match=r"Mine\._score must be finite wherever"):
+        p.log_prob_and_score([0.0, 1.0])
+    given = own(bell, lambda x: 7.0 * x)
+    close(given.log_prob_and_score(X)[1], 7.0 * X, 0.0, 0.0)
+    weight = torch.tensor(2.0, dtype=F64, requires_grad=True)
+    y = X.clone().requires_grad_(True)
+    log_prob, score = own(lambda x: weight * bell(x)).log_prob_and_score(y)
+    found = torch.autograd.grad(log_prob.sum() + score.sum(), (weight, y))
+    close(found[0], bell(X.T).sum() - X.sum(), 1e-12, 1e-12)
+    close(found[1], -2.0 * X - 2.0, 1e-12, 1e-12)
+
+
 # -- modes ---------------------------------------------------------------------------------------
 
 

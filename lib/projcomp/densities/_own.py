@@ -30,11 +30,10 @@ def foreign(cls: type) -> bool:
 
 def hold(cls: type) -> type:
     """Check everything that the methods of a density's class answer with."""
-    # The score that is left to automatic differentiation is theirs too.
+    # What is left to automatic differentiation is theirs too: the score, alone or in a pair.
     for name in {"_log_prob", "_score", *(_AXES.keys() & cls.__dict__)}:
         setattr(cls, name, _held(name, getattr(cls, name)))
-    if "_log_prob_and_score" in cls.__dict__:
-        cls._log_prob_and_score = _held_pair(cls._log_prob_and_score)
+    cls._log_prob_and_score = _held_pair(cls._log_prob_and_score)
     if "_sample" in cls.__dict__:
         cls._sample = _held_sample(cls._sample)
     return cls
@@ -55,6 +54,9 @@ def _held(name: str, method: Callable) -> Callable:
 
 
 def _held_pair(method: Callable) -> Callable:
+    if hasattr(method, "held"):
+        return method
+
     @functools.wraps(method)
     def checked(self, x, sigma):
         pair = method(self, x.view_as(x), sigma)
@@ -68,6 +70,7 @@ def _held_pair(method: Callable) -> Callable:
             for name, answer in zip(("_log_prob", "_score"), pair, strict=True)
         )
 
+    checked.held = True
     return checked
 
 

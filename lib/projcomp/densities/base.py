@@ -123,7 +123,7 @@ class Density(ABC):
         return gradient(lambda y: self._log_prob(y, sigma), x)
 
     def _log_prob_and_score(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        if inspect.unwrap(type(self)._score) is Density._score:
+        if inspect.unwrap(type(self)._score) is Density._score:  # of a class held or not
             return value_and_gradient(lambda y: self._log_prob(y, sigma), x)
         return self._log_prob(x, sigma), self._score(x, sigma)
 
