@@ -316,16 +316,16 @@ def test_without_a_log_density_nothing_moves():
 
 
 def test_moves_after_resampling_keep_the_estimates_unbiased():
-    """exp(log_z) over 50 runs of 240 particles, resampled at every level: 4 standard errors."""
+    """exp(log_z) over 200 runs of 60 particles, resampled at every level: 4 standard errors."""
     grid = torch.logspace(math.log10(20.0), math.log10(0.3), 16, dtype=torch.float64)
     x = torch.zeros(2, dtype=torch.float64)
     log_z = float(C.log_prob(x, 0.3) - C.exact(0.3).log_prob(x))
     ratios = [
         math.exp(
-            float(pc.smc(C, 240, grid, "density", threshold=1.0, generator=seeded(s)).log_z[-1])
+            float(pc.smc(C, 60, grid, "density", threshold=1.0, generator=seeded(s)).log_z[-1])
             - log_z
         )
-        for s in range(50)
+        for s in range(200)
     ]
     mean, error = pc.metrics.mean_and_error(ratios)
     assert abs(mean - 1.0) < 4 * error < 0.3
