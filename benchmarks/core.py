@@ -287,7 +287,7 @@ def main() -> None:
     )
     composed_scores(1000 if small else 100_000, repeats)
     composed_samples(200 if small else 10_000, 10 if small else 50, max(1, repeats // 5))
-    empirical_scores(*empirical, (1.0,) if small else (0.5, 1.0, 5.0))
+    empirical_scores(*empirical, (1.0, 5.0) if small else (0.5, 1.0, 5.0))
 
 
 if __name__ == "__main__":
