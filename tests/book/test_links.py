@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
@@ -12,12 +13,13 @@ from playwright.sync_api import Browser
 
 
 class Names(HTMLParser):
-    """The ids of a page, and the targets of its links."""
+    """The ids of a page, the targets of its links, and the names of its live figures."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ids: list[str] = []
         self.links: list[str] = []
+        self.figures: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -25,6 +27,10 @@ class Names(HTMLParser):
             self.ids.append(given["id"])
         if tag == "a" and given.get("href"):
             self.links.append(given["href"])
+
+    def handle_data(self, data: str) -> None:
+        if self.get_starttag_text() == '<script type="application/json">':
+            self.figures.append(json.loads(data)["name"])
 
 
 @cache
@@ -41,7 +47,10 @@ def leads_somewhere(link: str, page: Path, book: Path) -> bool:
     target = (page.parent / unquote(url.path)).resolve() if url.path else page
     if not target.is_file() or not target.is_relative_to(book):
         return False
-    return not url.fragment or unquote(url.fragment) in names(target).ids
+    fragment = unquote(url.fragment)
+    if fragment.startswith("pc-"):
+        return fragment.removeprefix("pc-").split("?")[0] in names(target).figures
+    return not fragment or fragment in names(target).ids
 
 
 def test_internal_links_resolve(chapter: Path, book: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,25 @@ def test_pictures_are_there(desktop: Visit) -> None:
     images = desktop.page.locator(".bd-article img")
     for width, source in images.evaluate_all("all => all.map(i => [i.naturalWidth, i.src])"):
         assert width > 0, source
+
+
+def test_pictures_keep_their_colours_in_the_dark(desktop: Visit) -> None:
+    page = desktop.page
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    worn = (
+        "all => all.map(i => [getComputedStyle(i).filter, getComputedStyle(i).mixBlendMode, i.src])"
+    )
+    for style, blend, source in page.locator(".bd-article img, .bd-article canvas").evaluate_all(
+        worn
+    ):
+        assert (style, blend) == ("none", "normal"), source
+    page.emulate_media(color_scheme="light")
+
+
+def test_captions_of_live_figures_name_no_colour_that_the_dark_turns(desktop: Visit) -> None:
+    for words in desktop.page.locator("figure:has(.pc-figure) figcaption").all_inner_texts():
+        assert not re.search(r"\b(black|white)\b", words, re.IGNORECASE), words
 
 
 def test_no_dead_widgets(desktop: Visit) -> None:

@@ -123,7 +123,7 @@ def test_the_page_gets_the_pictures_and_little_else():
     where = np.frombuffer(base64.b64decode(place["coordinates"]), "<u2").astype(int)
     pictures = np.frombuffer(base64.b64decode(place["pictures"]), "u1").reshape(24, -1) / 255
     assert np.array_equal(figure.banks[3].numpy()[:, where], pictures)
-    assert 'class="pc-still photo"' in html
+    assert 'class="pc-still"' in html
     assert "front left, centre" in lattice(chosen=[0, 4]).summary
 
 

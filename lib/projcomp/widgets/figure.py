@@ -15,14 +15,12 @@ class Figure(anywidget.AnyWidget):
     """A figure whose kind, state and still picture a subclass gives.
 
     kind: which of the module's figures it is. STATE: the traits that the page's figure is made of.
-    STILL: classes of the still picture; "photo" keeps its colours in the dark.
     """
 
     _esm = bundle.module()
     _css = bundle.style()
 
     STATE: tuple[str, ...] = ()
-    STILL = "pc-still"
 
     kind = traitlets.Unicode().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
@@ -47,7 +45,7 @@ class Figure(anywidget.AnyWidget):
         html = (
             '<div class="pc-figure">'
             f'<script type="application/json">{state}</script>'
-            f'<img class="{self.STILL}" alt="{_escaped(self.summary)}" '
+            f'<img class="pc-still" alt="{_escaped(self.summary)}" '
             f'src="data:image/png;base64,{self.still()}">'
             "</div>"
         )

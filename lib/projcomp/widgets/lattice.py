@@ -77,7 +77,6 @@ class Lattice(Figure):
     """
 
     STATE = STATE
-    STILL = "pc-still photo"
 
     kind = traitlets.Unicode("lattice").tag(sync=True)
     bank = traitlets.Dict().tag(sync=True)

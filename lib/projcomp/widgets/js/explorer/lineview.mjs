@@ -1,6 +1,6 @@
 // The line: densities as curves, and the balance of precisions as bars beside them.
 
-import { lineMasses } from "../maths/field.mjs";
+import { histogram, lineMasses } from "../maths/field.mjs";
 import * as draw from "../shared/draw.mjs";
 
 const POINTS = 400;
@@ -96,12 +96,8 @@ export class LineView {
   }
 
   paintHistogram(context, frame, points, shares, colours) {
-    const counts = new Float64Array(BINS);
+    const counts = histogram(points, [1, 0], [frame.left, frame.right], BINS, shares);
     const width = (frame.right - frame.left) / BINS;
-    for (let i = 0; i < points.length; i += 2) {
-      const bin = Math.floor((points[i] - frame.left) / width);
-      if (bin >= 0 && bin < BINS) counts[bin] += shares ? shares[i / 2] : 2 / points.length;
-    }
     context.fillStyle = colours.composed;
     context.globalAlpha = 0.35;
     counts.forEach((count, bin) => {

@@ -1,11 +1,13 @@
 // The plane: shading, outlines, arrows, particles, and the shadows on its margins.
 
+import { histogram } from "../maths/field.mjs";
 import * as draw from "../shared/draw.mjs";
 import { onEllipse } from "../shared/handles.mjs";
 import { FINE } from "./scene.mjs";
 
 const OUTLINE = 96;
 const TRACKS = 6;
+const BINS = 40;
 
 export class PlaneView {
   frame(scene, width, height) {
@@ -44,7 +46,7 @@ export class PlaneView {
       draw.arrows(context, frame, composition.at(sigma), sigma, colours.ink);
     }
     if (path) this.paintParticles(context, frame, path, sigma, colours, chosen);
-    if (show.includes("shadows")) this.paintShadows(margins, scene, state, colours);
+    if (show.includes("shadows")) this.paintShadows(margins, scene, state, colours, path);
   }
 
   paintParticles(context, frame, path, sigma, colours, chosen) {
@@ -58,7 +60,7 @@ export class PlaneView {
     draw.track(context, frame, path.states, chosen, kept, colours.concepts[0], 2);
   }
 
-  paintShadows([top, side], scene, state, colours) {
+  paintShadows([top, side], scene, state, colours, path) {
     const [first, second] = state.directions;
     const rows = [
       [top, 0, first, true],
@@ -72,7 +74,14 @@ export class PlaneView {
         { values: shadow.own, colour: colours.composed, dash: [], fill: true },
         { values: shadow.wanted, colour: colours.concepts[index], dash: [7, 4] },
       ];
-      draw.strip(surface, curves, upright);
+      const bars = path && this.sampleShadow(path, state.sigma, direction, shadow);
+      draw.strip(surface, curves, upright, bars && { values: bars, colour: colours.ink });
     }
+  }
+
+  /** The samples' histogram along a direction, on the scale of the curves. */
+  sampleShadow(path, sigma, direction, { own, range }) {
+    const shares = histogram(path.atSigma(sigma), direction, range, BINS, path.sharesAt(sigma));
+    return shares.map((share) => (share * BINS) / own.length);
   }
 }

@@ -105,7 +105,7 @@ export class Scene {
     return this.kept.get(`shadow ${index}`, key, () => {
       const [own, centres] = this.projected(field, direction);
       const wanted = lineMasses(concept.projected(direction).at(sigma), centres);
-      return { own, wanted, error: totalVariation(own, wanted) };
+      return { own, wanted, error: totalVariation(own, wanted), range: span(field.box, direction) };
     });
   }
 

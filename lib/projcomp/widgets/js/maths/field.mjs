@@ -201,3 +201,13 @@ function blur(masses, cells, half, vertical) {
   }
   return out;
 }
+
+/** Shares of the particles (x, y, x, y, ...) in equal bins of u . x over a range; what lies outside is lost. */
+export function histogram(points, [u0, u1], [low, high], bins, shares = null) {
+  const counts = new Float64Array(bins);
+  for (let i = 0; i < points.length; i += 2) {
+    const bin = Math.floor((bins * (u0 * points[i] + u1 * points[i + 1] - low)) / (high - low));
+    if (bin >= 0 && bin < bins) counts[bin] += shares ? shares[i / 2] : 2 / points.length;
+  }
+  return counts;
+}

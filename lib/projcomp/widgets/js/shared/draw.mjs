@@ -198,9 +198,20 @@ export function track(context, frame, states, index, end, colour, width = 1) {
   context.stroke();
 }
 
-/** Curves over one axis, drawn upwards from the strip's foot: [{values, colour, dash, fill}]. */
-export function strip({ context, width, height }, curves, upright = true) {
-  const peak = Math.max(...curves.map((c) => Math.max(...c.values)), 1e-12);
+/** Curves over one axis, drawn upwards from the strip's foot: [{values, colour, dash, fill}]; perhaps bars behind. */
+export function strip({ context, width, height }, curves, upright = true, bars = null) {
+  const peak = Math.max(...[...curves, bars].filter(Boolean).map((c) => Math.max(...c.values)), 1e-12);
+  if (bars) {
+    const step = 1 / bars.values.length;
+    context.fillStyle = bars.colour;
+    context.globalAlpha = 0.3;
+    bars.values.forEach((value, i) => {
+      const rise = (0.94 * value) / peak;
+      if (upright) context.fillRect(i * step * width + 0.5, (1 - rise) * height, step * width - 1, rise * height);
+      else context.fillRect(0, (1 - (i + 1) * step) * height + 0.5, rise * width, step * height - 1);
+    });
+    context.globalAlpha = 1;
+  }
   for (const { values, colour, dash, fill } of curves) {
     const at = (i) => {
       const along = (i + 0.5) / values.length;
