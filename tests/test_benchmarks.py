@@ -131,5 +131,8 @@ def test_diagnoses_have_a_truth(monkeypatch):
     # Of the means (.75, .06) and (.3, -.12), over a background at 0.
     wanted = (0.75 * 0.3 - 0.06 * 0.12) / math.hypot(0.75, 0.06) / math.hypot(0.3, 0.12)
     assert calibration.truth("cosines, mean_cosines") == pytest.approx(wanted, rel=1e-12)
-    covered = {name: calibration.diagnosis_covers(name, 0) for name in calibration.DIAGNOSED}
-    assert set(covered.values()) <= {True, False}
+    for name in calibration.DIAGNOSED:
+        lower, upper = calibration.small(3)[name].interval()
+        for value in (lower - 1, lower, upper, upper + 1):
+            monkeypatch.setattr(calibration, "truth", {name: value}.__getitem__)
+            assert calibration.diagnosis_covers(name, 3) == (lower <= value <= upper)

@@ -29,6 +29,10 @@ PRUNE = """() => {
         if (!isNew(token)) token.remove();
     }
 }"""
+LOOKS = """all => all.map(shown => {
+    const { filter, mixBlendMode } = getComputedStyle(shown);
+    return [filter, mixBlendMode, shown.src ?? shown.className];
+})"""
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
 
 
@@ -115,12 +119,8 @@ def test_pictures_keep_their_colours_in_the_dark(desktop: Visit) -> None:
     page = desktop.page
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    worn = (
-        "all => all.map(i => [getComputedStyle(i).filter, getComputedStyle(i).mixBlendMode, i.src])"
-    )
-    for style, blend, source in page.locator(".bd-article img, .bd-article canvas").evaluate_all(
-        worn
-    ):
+    shown = page.locator(".bd-article img, .bd-article canvas")
+    for style, blend, source in shown.evaluate_all(LOOKS):
         assert (style, blend) == ("none", "normal"), source
     page.emulate_media(color_scheme="light")
 

@@ -328,7 +328,7 @@ def test_the_other_kernels_have_no_predictor_by_default(kernel):
     ids=str,
 )
 def test_healthy_runs_do_not_warn(options):
-    """Of 20 seeds and 30, 200 and 1,000 particles each, also where all are in one mode of two."""
+    """Of 10 seeds and 30 and 200 particles each, also where all are in one mode of two."""
     apart = pc.GaussianMixture([0.5, 0.5], [[-40.0, 0.0], [40.0, 0.0]], [0.5, 2.0])
     grid = pc.sigma_grid(0.02, 60.0, 40)
     with warnings.catch_warnings():
