@@ -194,7 +194,10 @@ def test_the_command_trains_and_says_so(tmp_path):
 
 def test_an_interrupted_command_can_be_given_again(tmp_path):
     options = command("one", "--steps", "100000", "--folder", str(tmp_path))
+    # What runs in the background may have been started deaf to an interrupt, and its children too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(options, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        signal.signal(signal.SIGINT, before)
         end = time.monotonic() + 120
         while b"samples/s" not in running.stderr.read1(4096) and time.monotonic() < end:
             pass
