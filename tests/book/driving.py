@@ -63,6 +63,7 @@ def centre(handle: Locator) -> tuple[float, float]:
 
 def drag(found: Locator, key: str, right: float, down: float) -> None:
     """A handle by so many pixels, with the mouse."""
+    handle(found, key).scroll_into_view_if_needed()
     (x, y), mouse = centre(handle(found, key)), found.page.mouse
     mouse.move(x, y)
     mouse.down()

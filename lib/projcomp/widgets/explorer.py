@@ -20,8 +20,10 @@ CONTROLS = (
     "sigma", "play", "presets", "operator", "weights", "layers", "sampler", "reweight", "edit",
     "readout", "curve", "share",
 )  # fmt: skip
+ON_REQUEST = ("drag", "fate")
 LAYERS = ("parts", "composition", "interaction", "score", "samples", "truth", "shadows")
 OPERATORS = ("composition", "product", "bayes")
+VIEWS = {"plane": 2, "line": 1, "fates": 2}  # and the dimension that each shows
 METHODS = ("heun", "euler", "sde")
 MOST_CONCEPTS = 4
 
@@ -46,8 +48,13 @@ class Explorer(Figure):
         unconditional: the mixture that the Bayes operator divides by; the average of the concepts
             if None.
         operator: "composition", "product" or "bayes".
-        view: "plane", or "line" for densities on R^1, with the balance of their precisions.
-        controls: which of `CONTROLS` are offered; all but "presets" if None.
+        view: "plane"; "line" for densities on R^1, with the balance of their precisions; or "fates"
+            for four pictures of the plane, of what the ODE, the SDE, the SDE's samples weighed by
+            the interaction, and draws from the exact composition make of the same noise, each with
+            how far its samples are off the noised composition.
+        controls: which of `CONTROLS` are offered; all but "presets" if None. Two more on request:
+            "drag", the handles without the numbers of "edit"; and "fate", which says in a word over
+            the picture what has become of the composition, with the background's handles in reach.
         show: which of `LAYERS` are drawn at first.
         sigma: the opening noise level. sigma_max: the level that sampling starts from.
         box: (left, bottom, right, top) of the plane; fitted to the densities if None.
@@ -79,7 +86,7 @@ class Explorer(Figure):
     seed = traitlets.Int().tag(sync=True)
     reweight = traitlets.Bool().tag(sync=True)
     show = traitlets.List(traitlets.Enum(LAYERS)).tag(sync=True)
-    controls = traitlets.List(traitlets.Enum(CONTROLS)).tag(sync=True)
+    controls = traitlets.List(traitlets.Enum((*CONTROLS, *ON_REQUEST))).tag(sync=True)
     box = traitlets.List(traitlets.Float()).tag(sync=True)
     directions = traitlets.List().tag(sync=True)
     preset = traitlets.Unicode("").tag(sync=True)
@@ -115,13 +122,15 @@ class Explorer(Figure):
         alt: str = "A composition of distributions in the plane.",
     ):
         concepts = checks.concepts(concepts, MOST_CONCEPTS)
-        dim = {"plane": 2, "line": 1}[_check.choice("view", view, ("plane", "line"))]
+        dim = VIEWS[_check.choice("view", view, tuple(VIEWS))]
         specs = [to_spec(f"concepts[{i}]", concept, dim) for i, concept in enumerate(concepts)]
         base = to_spec("background", background, dim)
         over = to_spec("unconditional", unconditional, dim)
         offered = [c for c in CONTROLS if c != "presets"] if controls is None else controls
-        controls = checks.choices("controls", offered, CONTROLS)
+        controls = checks.choices("controls", offered, (*CONTROLS, *ON_REQUEST))
         show = checks.choices("show", show, LAYERS)
+        if view == "fates" and "samples" not in show:
+            show.append("samples")
         _check.choice("operator", operator, OPERATORS)
         _check.choice("method", method, METHODS)
         if not isinstance(reweight, bool):
@@ -162,6 +171,7 @@ class Explorer(Figure):
         *,
         controls: Sequence[str] | None = None,
         sigma: float | None = None,
+        view: str = "plane",
         name: str = "explorer",
         alt: str | None = None,
     ) -> Explorer:
@@ -172,14 +182,13 @@ class Explorer(Figure):
         if sigma is not None:
             options["sigma"] = sigma
         words = f"{chosen.title}. {chosen.notice}" if alt is None else alt
-        return cls(
-            chosen.background, chosen.concepts, controls=controls, name=name, alt=words, **options
-        )
+        options |= {"controls": controls, "view": view, "name": name, "alt": words}
+        return cls(chosen.background, chosen.concepts, **options)
 
     @property
     def composition(self) -> Composition:
         """The composition that the figure shows now, as a Density of the library."""
-        dim = 1 if self.view == "line" else 2
+        dim = VIEWS[self.view]
         concepts = [from_spec(spec, dim) for spec in self.concepts]
         if self.operator == "product":
             return simple_product(concepts, self.weights)
@@ -191,7 +200,7 @@ class Explorer(Figure):
     @property
     def samples(self) -> np.ndarray:
         """(particles, dim) float64: the samples that the figure last computed; empty before."""
-        dim = 1 if self.view == "line" else 2
+        dim = VIEWS[self.view]
         return np.frombuffer(self._samples, dtype=np.float64).reshape(-1, dim)
 
     @property

@@ -4,6 +4,7 @@
 import { Explorer } from "./explorer/explorer.mjs";
 import { Lattice } from "./lattice/lattice.mjs";
 import * as composition from "./maths/composition.mjs";
+import * as draws from "./maths/draws.mjs";
 import * as field from "./maths/field.mjs";
 import * as mixture from "./maths/mixture.mjs";
 import * as pictures from "./maths/pictures.mjs";
@@ -14,7 +15,7 @@ import { Square } from "./square/square.mjs";
 const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
-const math = { ...composition, ...field, ...mixture, ...pictures, ...sampling, ...warp };
+const math = { ...composition, ...draws, ...field, ...mixture, ...pictures, ...sampling, ...warp };
 
 export default { render, math };
 

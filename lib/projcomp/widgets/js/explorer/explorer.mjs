@@ -5,12 +5,13 @@ import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
 import { canvas, common, pane, place } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
+import { FatesView } from "./fatesview.mjs";
 import { LineView } from "./lineview.mjs";
 import { ExplorerPanel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
 import { Scene } from "./scene.mjs";
 import { SHARED, checkedState } from "./state.mjs";
-import { factsOf, inWords, legendRows, readoutOf } from "./telling.mjs";
+import { factsOf, fateOf, inWords, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min", "sigma_max",
@@ -29,11 +30,25 @@ export class Explorer extends Figure {
 
   build() {
     Object.assign(this, common(this.model.get("summary")), stage());
-    this.view = this.model.get("view") === "line" ? new LineView(this.stage) : new PlaneView();
+    const Kind = { line: LineView, plane: PlaneView, fates: FatesView }[this.model.get("view")];
+    this.view = new Kind(this);
+    this.stage = this.view.stage ?? this.stage;
     this.handles = this.handlesOn(this.svg);
     this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
     this.panel = new ExplorerPanel(this, this.model);
+    const controls = this.model.get("controls");
+    this.handled = controls.includes("edit") || controls.includes("drag");
+    if (controls.includes("fate")) this.headline();
     place(this, this.panel);
+  }
+
+  /** A word over the picture, and the background chosen, so that its tips are in reach. */
+  headline() {
+    this.fate = element("p", { class: "pc-headline" });
+    const [left, bottom, right, top] = this.model.get("box");
+    this.stage.style.setProperty("--pc-shape", (right - left) / (top - bottom));
+    this.stage = element("div", { class: "pc-hero" }, this.fate, this.stage);
+    this.selected = [0, 0];
   }
 
   checked(state) {
@@ -96,7 +111,7 @@ export class Explorer extends Figure {
   }
 
   pickParticle(event) {
-    if (event.target !== this.svg || !this.scene.path || this.view instanceof LineView) return;
+    if (event.target !== this.svg || !this.scene.path || !(this.view instanceof PlaneView)) return;
     const bounds = this.svg.getBoundingClientRect();
     const [x, y] = this.frame.back(event.clientX - bounds.left, event.clientY - bounds.top);
     const points = this.scene.path.atSigma(this.state.sigma);
@@ -123,8 +138,9 @@ export class Explorer extends Figure {
     this.view.paint({ context, frame, scene, state, colours, path, chosen, margins });
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const position = (part, k, role) => this.view.position(part, k, role, scene);
-    this.handles.draw(state.controls.includes("edit") ? this.parts() : [], frame, this.selected, position);
+    this.handles.draw(this.handled ? this.parts() : [], frame, this.selected, position);
     this.panel.weigh(path && path.sharesAt(state.sigma));
+    if (this.fate) this.fate.textContent = fateOf(state, scene);
     this.paintLegend();
     const curveDone = this.paintCurve();
     if (this.player.playing || !whole || !curveDone) this.redraw();

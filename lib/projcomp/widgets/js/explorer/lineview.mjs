@@ -8,7 +8,7 @@ const BINS = 60;
 const FOOT = 22; // pixels below the axis, for its numbers
 
 export class LineView {
-  constructor(stage) {
+  constructor({ stage }) {
     stage.classList.add("pc-line", "pc-wide");
   }
 

@@ -45,18 +45,19 @@ export class PlaneView {
     if (show.includes("score") && sigma > 0) {
       draw.arrows(context, frame, composition.at(sigma), sigma, colours.ink);
     }
-    if (path) this.paintParticles(context, frame, path, sigma, colours, chosen);
+    if (path && state.controls.includes("play")) this.paintTracks(context, frame, path, sigma, colours, chosen);
+    if (path) draw.dots(context, frame, path.atSigma(sigma), colours.ink, path.sharesAt(sigma));
     if (show.includes("shadows")) this.paintShadows(margins, scene, state, colours, path);
   }
 
-  paintParticles(context, frame, path, sigma, colours, chosen) {
+  /** The ways of a few particles, where they can be watched. */
+  paintTracks(context, frame, path, sigma, colours, chosen) {
     const below = path.levels.findIndex((level) => level < sigma);
     const kept = Math.min(below < 0 ? path.states.length - 1 : Math.max(0, below - 1), path.states.length - 1);
     const count = path.states[0].length / 2;
     for (let i = 0; i < Math.min(TRACKS, count); i++) {
       draw.track(context, frame, path.states, i, kept, colours.faint, 1);
     }
-    draw.dots(context, frame, path.atSigma(sigma), colours.ink, path.sharesAt(sigma));
     draw.track(context, frame, path.states, chosen, kept, colours.concepts[0], 2);
   }
 

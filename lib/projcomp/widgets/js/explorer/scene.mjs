@@ -4,6 +4,7 @@ import { Field, lineMasses, totalVariation } from "../maths/field.mjs";
 import { Mixture } from "../maths/mixture.mjs";
 import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
 import { Kept } from "../shared/kept.mjs";
+import { Fates, exactDraws } from "./fates.mjs";
 import { composed } from "./state.mjs";
 
 export const FINE = 160;
@@ -158,11 +159,14 @@ export class Scene {
 
   /** The sampled path; call its `advance` until it is done. */
   sampled() {
-    const { sigma_min, sigma_max, steps, particles, method, seed, reweight } = this.state;
-    this.path ??= new Path(
-      this.composition, sigmaGrid(sigma_min, sigma_max, steps), particles, method, seed,
-    );
-    this.path.weighted = reweight;
+    const { sigma_min, sigma_max, steps, particles, method, seed, reweight, view } = this.state;
+    const levels = sigmaGrid(sigma_min, sigma_max, steps);
+    if (view === "fates") {
+      this.path ??= new Fates(this.composition, levels, particles, seed, exactDraws(this, particles, seed));
+    } else {
+      this.path ??= new Path(this.composition, levels, particles, method, seed);
+      this.path.weighted = reweight;
+    }
     return this.path;
   }
 

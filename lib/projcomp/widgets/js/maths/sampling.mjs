@@ -9,8 +9,8 @@ export function sigmaGrid(low, high, steps) {
   return [...levels, 0];
 }
 
-/** Standard normal numbers from a seed (xoshiro128** and the polar method). */
-export function normals(seed) {
+/** Numbers in [0, 1) from a seed (xoshiro128**). */
+export function uniforms(seed) {
   const state = new Uint32Array(4);
   let mix = seed >>> 0;
   for (let i = 0; i < 4; i++) {
@@ -32,7 +32,12 @@ export function normals(seed) {
     state[3] = rotate(state[3], 11);
     return result;
   };
-  const uniform = () => ((uint() >>> 5) * 67108864 + (uint() >>> 6)) / 9007199254740992;
+  return () => ((uint() >>> 5) * 67108864 + (uint() >>> 6)) / 9007199254740992;
+}
+
+/** Standard normal numbers from a seed (the polar method). */
+export function normals(seed) {
+  const uniform = uniforms(seed);
   let spare = null;
   return () => {
     if (spare !== null) {
