@@ -29,7 +29,7 @@ FLAGS = [
 def chapters() -> list[str]:
     """The book's pages, in reading order, from its table of contents."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"], *(entry["file"] for entry in toc["chapters"])]
+    return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
+import projcomp as pc
 import pytest
+import torch
 from playwright.sync_api import Browser, Locator, Page, expect
+from projcomp.widgets.spec import from_spec
 
 from tests.book.conftest import chapters
 from tests.book.driving import figure, open_page, state
 
 ATLAS = "chapters/09-failure-atlas"
+RIGHT, WRONG = 0.02, 0.1  # a shadow or a distance that fits, and one that does not
 
 
 def links(page: Page, name: str = "") -> list[Locator]:
@@ -65,3 +69,109 @@ def test_a_round_background_mends_the_shadows(atlas: Page):
     assert told(found, "first") > 0.1 and told(found, "second") > 0.1
     links(atlas, "atlas-dependent")[0].click()
     settled(found, lambda: max(told(found, "first"), told(found, "second")) < 1e-3)
+
+
+def most(*keys: str) -> Callable[[dict], float]:
+    return lambda readout: max(readout[key] for key in keys)
+
+
+SHADOWS, GAP = most("first", "second"), most("gap")
+# Page, figure, what the caption asks for, what is measured, and whether it then fits.
+PROMISES = [
+    ("06-counting-objects", "counting-two", {"operator": "bayes"}, SHADOWS, False),
+    ("06-counting-objects", "counting-two", {"operator": "composition"}, SHADOWS, True),
+    ("08-the-path", "path-shear", {"sigma": 0}, GAP, True),
+    ("08-the-path", "path-shear", {"sigma": 20}, GAP, True),
+    ("08-the-path", "path-shear", {"sigma": 0.6}, GAP, False),
+    ("08-the-path", "path-jump", {"sigma": 0.3}, GAP, False),
+    ("08-the-path", "path-jump", {"sigma": 0.05}, GAP, True),
+    ("09-failure-atlas", "atlas-blend", {"operator": "composition"}, SHADOWS, True),
+    ("09-failure-atlas", "atlas-blend", {"operator": "bayes"}, SHADOWS, False),
+    ("09-failure-atlas", "atlas-clutter", {"operator": "bayes"}, SHADOWS, False),
+    ("09-failure-atlas", "atlas-clutter", {"operator": "composition"}, SHADOWS, True),
+    ("09-failure-atlas", "atlas-speck", {"sigma": 0}, SHADOWS, False),
+    ("09-failure-atlas", "atlas-speck", {"sigma": 1}, SHADOWS, True),
+]
+
+
+def put(found: Locator, **traits) -> None:
+    """Set traits, and forget what the figure has told before."""
+    found.evaluate(
+        """(figure, traits) => {
+            figure.pcModel.set("readout", {});
+            for (const [key, value] of Object.entries(traits)) figure.pcModel.set(key, value);
+        }""",
+        traits,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "asked", "measured", "fits"),
+    PROMISES,
+    ids=[f"{target}-{next(iter(asked.values()))}" for _, target, asked, *_ in PROMISES],
+)
+def test_what_a_caption_promises_is_seen(
+    browser: Browser, book: Path, name: str, target: str, asked: dict, measured, fits: bool
+):
+    page = open_page(browser, book / f"chapters/{name}.html")
+    found = figure(page, target)
+    put(found, **asked)
+    told(found, "normalisable")
+    value = measured(state(found, "readout")[0])
+    page.context.close()
+    assert value < RIGHT if fits else value > WRONG
+
+
+def test_where_the_tidy_lie_begins(atlas: Page):
+    found = figure(atlas, "atlas-nothing")
+    for sigma, answer in ((1, "yes here"), (0.54, "yes here"), (0.52, "no here")):
+        put(found, sigma=sigma)
+        assert told(found, "normalisable").endswith(answer)
+
+
+def landed(found: Locator, **traits) -> tuple[pc.Composition, torch.Tensor]:
+    """The composition of a figure, and its samples once all have arrived."""
+    put(found, _samples=None, **traits)
+    found.page.wait_for_function(
+        "figure => figure.pcModel.get('_samples') !== null", arg=found.element_handle()
+    )
+    flat = found.evaluate("f => Array.from(new Float64Array(f.pcModel.get('_samples').buffer))")
+    keys = ("background", "concepts", "weights")
+    background, concepts, weights = state(found, *keys)
+    parts = [from_spec(spec, 2) for spec in (background, *concepts)]
+    samples = torch.tensor(flat, dtype=torch.float64).reshape(-1, 2)
+    return pc.compose(parts[0], parts[1:], weights), samples
+
+
+def test_under_guidance_the_dots_keep_other_corners_and_without_it_they_agree(atlas: Page):
+    found = figure(atlas, "atlas-guidance")
+    grid = pc.Grid([-6.0, -6.0], [8.0, 8.0], 300)
+    corner = (grid.points > 0).all(-1)
+
+    def shares(weight: float) -> tuple[float, float, int]:
+        composition, samples = landed(found, weights=[weight, weight])
+        exact = float(grid.masses(composition)[corner].sum())
+        return exact, float((samples > 0).all(-1).double().mean()), len(samples)
+
+    exact, sampled, _ = shares(3.0)
+    assert exact > 0.9
+    assert sampled < exact - WRONG
+    exact, sampled, count = shares(1.0)
+    assert abs(sampled - exact) < 4 * (exact * (1 - exact) / count) ** 0.5
+
+
+def test_forty_steps_leave_nothing_between_the_blobs(atlas: Page):
+    found = figure(atlas, "atlas-steps")
+
+    def astray(steps: int) -> float:
+        """The share of samples where the composition has a thousandth of its mass."""
+        composition, samples = landed(found, steps=steps)
+        grid = pc.Grid([-6.0, -6.0], [6.0, 6.0], 300)
+        masses = grid.masses(composition).flatten()
+        logs = composition.log_prob(grid.points).flatten()
+        order = logs.argsort()
+        edge = logs[order[masses[order].cumsum(0) > 1e-3][0]]
+        return float((composition.log_prob(samples) < edge).double().mean())
+
+    assert astray(5) > 0.2
+    assert astray(40) < 0.02
