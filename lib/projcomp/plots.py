@@ -14,6 +14,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from projcomp import _check
 from projcomp.densities import Density
@@ -79,7 +80,11 @@ def plane(ax: Axes, grid: Grid, title: str = "") -> None:
 
 def heat(ax: Axes, density: Density, grid: Grid, colour: str, sigma: float = 0.0) -> None:
     """A density on the plane as shades of one colour, normalised to its peak in the box."""
-    masses = grid.masses(density, sigma)
+    shade(ax, grid.masses(density, sigma), grid, colour)
+
+
+def shade(ax: Axes, masses: Tensor, grid: Grid, colour: str) -> None:
+    """The same of masses, (*cells) as of `Grid.masses`."""
     shades = LinearSegmentedColormap.from_list("shades", ["#ffffff", colour])
     (left, bottom), (right, top) = grid.lower.tolist(), grid.upper.tolist()
     ax.imshow(
@@ -104,7 +109,19 @@ def contours(
     line=LINES[0],
 ) -> None:
     """Outlines of the smallest regions that hold the given shares of a density's mass."""
-    masses = grid.masses(density, sigma)
+    outlines(ax, grid.masses(density, sigma), grid, colour, shares, line)
+
+
+def outlines(
+    ax: Axes,
+    masses: Tensor,
+    grid: Grid,
+    colour: str,
+    shares: Sequence[float] = (0.5, 0.9),
+    line=LINES[0],
+    width: float = 1.5,
+) -> None:
+    """The same of masses, (*cells) as of `Grid.masses`."""
     ordered = masses.reshape(-1).sort(descending=True).values
     held = ordered.cumsum(0)
     levels = sorted({float(ordered[int((held < share).sum())]) for share in shares})
@@ -116,15 +133,15 @@ def contours(
         levels=levels,
         colors=[colour],
         linestyles=[line],
-        linewidths=1.5,
+        linewidths=width,
         zorder=2,
     )
 
 
 def samples(
-    ax: Axes, points, colour: str, marker: str = "o", size: float = 3.0, label: str | None = None
+    ax: Axes, points, colour: str, marker: str = "o", size=3.0, label: str | None = None
 ) -> None:
-    """Samples (m, 2) as small marks."""
+    """Samples (m, 2) as small marks; size: one for all, or one for each, in square points."""
     points = _check.points("points", points, 2)[0].numpy()
     ax.scatter(
         points[:, 0], points[:, 1], s=size, c=[to_rgb(colour)], marker=marker, alpha=0.55,

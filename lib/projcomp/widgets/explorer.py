@@ -10,11 +10,11 @@ import traitlets
 from projcomp import _check
 from projcomp.composition import Composition, bayes, compose, simple_product
 from projcomp.densities import Density
-from projcomp.widgets import checks
+from projcomp.widgets import checks, explorer_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import fitted_box, from_spec, to_spec
-from projcomp.widgets.still import still_picture
+from projcomp.widgets.still import Still
 
 CONTROLS = (
     "sigma", "play", "presets", "operator", "weights", "layers", "sampler", "reweight", "edit",
@@ -214,8 +214,8 @@ class Explorer(Figure):
         count = len(self.samples)
         return np.full(count, -np.log(max(count, 1)))
 
-    def still(self) -> str:
-        return still_picture(self.composition, self.box, self.sigma)
+    def still(self) -> Still:
+        return explorer_still.draw(self.composition, self.state())
 
 
 def _preset_states() -> dict[str, dict]:

@@ -9,6 +9,10 @@ import traitlets
 
 from projcomp._text import printable
 from projcomp.widgets import bundle
+from projcomp.widgets.still import Still
+
+PHONE = 576
+"""Up to this width of the page, in CSS pixels, panels are stacked."""
 
 
 class Figure(anywidget.AnyWidget):
@@ -34,8 +38,8 @@ class Figure(anywidget.AnyWidget):
     def __repr__(self):
         return printable(f"{type(self).__name__}: {self.summary}")
 
-    def still(self) -> str:
-        """The still picture: a PNG, base64-encoded."""
+    def still(self) -> Still:
+        """The still picture of the state as it is."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -45,12 +49,27 @@ class Figure(anywidget.AnyWidget):
         html = (
             '<div class="pc-figure">'
             f'<script type="application/json">{state}</script>'
-            f'<img class="pc-still" alt="{_escaped(self.summary)}" '
-            f'src="data:image/png;base64,{self.still()}">'
+            f"{_picture(self.still(), self.summary)}"
             "</div>"
         )
         data = {**(data or {}), "text/html": html}
         return (data, *rest) if rest else data
+
+
+def _picture(still: Still, words: str) -> str:
+    png, width = still.wide
+    found = (
+        f'<img class="pc-still" alt="{_escaped(words)}" width="{width}" '
+        f'src="data:image/png;base64,{png}">'
+    )
+    if still.narrow is None:
+        return found
+    png, width = still.narrow
+    source = (
+        f'<source media="(max-width: {PHONE}px)" width="{width}" '
+        f'srcset="data:image/png;base64,{png}">'
+    )
+    return f"<picture>{source}{found}</picture>"
 
 
 def _escaped(text: str) -> str:

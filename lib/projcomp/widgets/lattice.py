@@ -16,9 +16,10 @@ from projcomp.composition import compose
 from projcomp.densities import Density, Empirical
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
+from projcomp.widgets import lattice_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.normals import normals
-from projcomp.widgets.still import still_pictures
+from projcomp.widgets.still import Still
 
 PLACES = (
     "front left", "front", "front right", "left", "centre", "right", "back left", "back",
@@ -175,28 +176,23 @@ class Lattice(Figure):
         """(n,) the noise that all three pictures start from, at levels[0]."""
         return 0.5 + self.levels[0] * normals(self.seed, len(self.empty))
 
-    def sample(self, setting: str) -> Tensor:
-        """(n,) the picture of a setting at the end of the path, by the library's sampler."""
+    def path(self, setting: str) -> Tensor:
+        """(T, n) the picture of a setting at every level of the path, by the library's sampler."""
         density, start = self.composition(setting), self.start[None]
-        run = reverse_diffusion(density, 1, self.levels, "euler", start=start, progress=False)
-        return run.samples[0]
+        how = {"start": start, "keep_path": True, "progress": False}
+        return reverse_diffusion(density, 1, self.levels, "euler", **how).path[:, 0]
+
+    def sample(self, setting: str) -> Tensor:
+        """(n,) the picture of a setting at the end of the path."""
+        return self.path(setting)[-1]
 
     def opacities(self, setting: str) -> Tensor:
         """(9,) how solid the counter finds the object at each place of that picture."""
         picture = self.sample(setting)[None]
         return scenes.opacities(picture, self.banks, self.empty).opacity[0]
 
-    def still(self) -> str:
-        side = math.isqrt(len(self.empty) // 3)
-        panes = []
-        for setting, title in SETTINGS.items():
-            picture = self.sample(setting)
-            seen = scenes.opacities(picture[None], self.banks, self.empty)
-            solid = int(seen.solid()[0, self.chosen].sum())
-            note = f"{solid} of {len(self.chosen)} solid"
-            image = picture.clamp(0, 1).reshape(3, side, side).permute(1, 2, 0)
-            panes.append((f"{setting}  {title}", image, note))
-        return still_pictures(panes)
+    def still(self) -> Still:
+        return lattice_still.draw(self, SETTINGS)
 
     def _chances(self) -> list[Tensor]:
         rule = {"rate": self.rate} if self.clutter == "independent" else {"most": self.most}

@@ -13,10 +13,10 @@ from projcomp import _check, warps
 from projcomp.composition import Composition, compose, simple_product
 from projcomp.densities import Density, Diffeomorphism, pushforward
 from projcomp.grid import Grid
-from projcomp.widgets import checks
+from projcomp.widgets import checks, square_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.spec import Spec, blocks, fitted_box, from_spec, line, span, to_spec
-from projcomp.widgets.still import still_square
+from projcomp.widgets.still import Still
 
 WARPS: dict[str, tuple[float, float, float]] = {
     "rotation": (0.0, 180.0, 30.0),
@@ -154,11 +154,18 @@ class Square(Figure):
         pushed = [pushforward(part, self.map) for part in self._features()]
         return pushforward(self.composition, self.map), _composed(self.operator, pushed)
 
-    def still(self) -> str:
-        pushed = [pushforward(part, self.map) for part in self._features()]
+    def still(self) -> Still:
+        features, pushed = self._features(), [pushforward(p, self.map) for p in self._features()]
         shown = self.routes[ROUTES.index(self.route)]
         box, pixel_box = self.boxes[self.warp]
-        return still_square((self.composition, self._features(), box), (shown, pushed, pixel_box))
+        names = ("u", "v = π", "v = −π") if self.warp == "polar" else ("u", "v")
+        inside = square_still.Plane(
+            "features (u, v)", self.composition, features, box, lambda z: z, names
+        )
+        outside = square_still.Plane(
+            "pixels (x, y) = A(u, v)", shown, pushed, pixel_box, self.map.forward, ("x", "y")
+        )
+        return square_still.draw((inside, outside), self.state())
 
     def _features(self) -> list[Density]:
         return [_feature(spec, self.warp) for spec in (self.background, *self.concepts)]

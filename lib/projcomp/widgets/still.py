@@ -1,91 +1,148 @@
-"""The still picture of a figure: for print, for saved notebooks, and where scripts don't run."""
+"""The still picture of a figure: for print, for saved notebooks, and where scripts don't run.
+
+It is drawn from the figure's whole state, with the layers, colours and legend of the live picture.
+Here is what stills of every kind share; all lengths are CSS pixels.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import Tensor
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.textpath import TextPath
+from PIL import Image
 
 from projcomp import plots
-from projcomp.composition import Composition
-from projcomp.densities import Density, Flat
-from projcomp.grid import Grid
+
+INK, SOFT, FAINT, FRAME = plots.TRUTH, "#55606b", "#aab2bb", "#c9d0d6"
+TEXT = 12
+DOTTED = (0, (1.3, 2))  # the background's line
+TRUTH_LINE, TRUTH_WIDTH = (0, (2.7, 1.4)), 2.2
+OPERATORS = {"composition": "composition", "product": "simple product", "bayes": "Bayes"}
+"""What the figures call the operators."""
+
+_BASES = {"bayes": "unconditional", "product": "background (left out)"}
+_SHARPNESS = 1.5  # of the picture's pixels to a CSS pixel
+_SHADES = 256  # of a drawing: few hues
+_KEY, _GAP, _LINE = 22, 16, 20  # of the legend: its marks, what parts its words, its lines
 
 
-def still_picture(composition: Composition, box: Sequence[float], sigma: float) -> str:
-    """A PNG of the composition with its parts, base64-encoded."""
-    left, bottom, right, top = box
-    figure = Figure(figsize=(4.2, 4.2 if composition.dim == 2 else 2.6), layout="constrained")
-    ax = figure.add_subplot()
-    if composition.dim == 1:
-        _draw_line(ax, composition, Grid([left], [right], 400), sigma)
-    else:
-        _draw_plane(ax, composition, Grid([left, bottom], [right, top], 120), sigma)
-    return _encoded(figure)
+class Picture(NamedTuple):
+    """A PNG, base64-encoded, and how wide it is to be shown."""
+
+    png: str
+    width: int
 
 
-def still_square(*panes: tuple[Density, Sequence[Density], Sequence[float]]) -> str:
-    """The same for two planes side by side: of each what is shaded, the parts (background first)
-    and the box."""
-    figure = Figure(figsize=(7.6, 4.0), layout="constrained")
-    axes = figure.subplots(1, len(panes))
-    titles = "features (u, v)", "pixels (x, y) = A(u, v)"
-    for ax, title, (shaded, parts, (left, bottom, right, top)) in zip(
-        axes, titles, panes, strict=True
-    ):
-        grid = Grid([left, bottom], [right, top], 100)
-        plots.plane(ax, grid, title)
-        plots.heat(ax, shaded, grid, plots.COMPOSED)
-        ax.set(aspect="auto")
-        lines = (plots.LINES[2], *plots.LINES)
-        for part, colour, line in zip(
-            parts, (plots.BACKGROUND, *plots.CONCEPTS), lines, strict=False
-        ):
-            plots.contours(ax, part, grid, colour, line=line)
-    return _encoded(figure)
+class Still(NamedTuple):
+    """A figure's still picture; the narrow one has its panels stacked, for a phone."""
+
+    wide: Picture
+    narrow: Picture | None = None
 
 
-def still_pictures(panes: Sequence[tuple[str, Tensor, str]]) -> str:
-    """The same for pictures side by side: of each its title, (s, s, 3) values, and a note below."""
-    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
-    for ax, (title, picture, note) in zip(figure.subplots(1, len(panes)), panes, strict=True):
-        ax.imshow(picture.numpy(), interpolation="nearest")
-        ax.set(xticks=[], yticks=[], xlabel=note)
-        ax.set_title(title, fontsize=10)
-        ax.spines[:].set_visible(False)
-    return _encoded(figure)
+class Row(NamedTuple):
+    """A row of the legend: what it says of marks of a colour and a style."""
+
+    colour: str
+    style: object  # "fill", "dot", or a style of line
+    text: str
 
 
-def _encoded(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _draw_plane(ax: Axes, composition: Composition, grid: Grid, sigma: float) -> None:
-    plots.plane(ax, grid)
-    plots.heat(ax, composition, grid, plots.COMPOSED, sigma)
-    if not isinstance(composition.background, Flat):
-        plots.contours(
-            ax, composition.background, grid, plots.BACKGROUND, sigma, line=plots.LINES[2]
+def part_rows(operator: str, concepts: int, base: bool = True) -> list[Row]:
+    """Rows for the background, if any, and the concepts."""
+    rows = [
+        Row(colour, line, f"concept {i + 1}")
+        for i, (colour, line) in enumerate(
+            itertools.islice(zip(plots.CONCEPTS, plots.LINES, strict=True), concepts)
         )
-    for concept, colour, line in zip(
-        composition.concepts, plots.CONCEPTS, plots.LINES, strict=False
-    ):
-        plots.contours(ax, concept, grid, colour, sigma, line=line)
+    ]
+    background = Row(plots.BACKGROUND, DOTTED, _BASES.get(operator, "background"))
+    return [background, *rows] if base else rows
 
 
-def _draw_line(ax: Axes, composition: Composition, grid: Grid, sigma: float) -> None:
-    if not isinstance(composition.background, Flat):
-        plots.curve(ax, composition.background, grid, plots.BACKGROUND, sigma, line=plots.LINES[2])
-    for concept, colour, line in zip(
-        composition.concepts, plots.CONCEPTS, plots.LINES, strict=False
-    ):
-        plots.curve(ax, concept, grid, colour, sigma, line=line)
-    if composition.normalisable(sigma) is not False:
-        plots.curve(ax, composition, grid, plots.COMPOSED, sigma, fill=True)
-    ax.set(yticks=[])
+def sheet(width: float, height: float, legend: Sequence[Row] = ()) -> Figure:
+    """A white sheet with room for pictures, and below them the legend, if there is one."""
+    lines = list(_wrapped(legend, width))
+    whole = height + (6 + _LINE * len(lines) if lines else 0)
+    # A point is a pixel here, so that lines and letters have the live picture's sizes.
+    figure = Figure(figsize=(width / 72, whole / 72), dpi=72, facecolor="white", layout="none")
+    for number, rows in enumerate(lines):
+        figure.legend(
+            handles=[_mark(row) for row in rows],
+            labels=[row.text for row in rows],
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - (height + 6 + _LINE * number) / whole),
+            ncols=len(rows),
+            fontsize=TEXT,
+            labelcolor=SOFT,
+            frameon=False,
+            handlelength=_KEY / TEXT,
+            handletextpad=0.5,
+            columnspacing=_GAP / TEXT,
+            borderpad=0,
+            borderaxespad=0,
+        )
+    return figure
+
+
+def pane(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Bare axes with their upper left corner there on the sheet."""
+    across, down = 72 * figure.get_size_inches()
+    place = (left / across, 1 - (top + height) / down, width / across, height / down)
+    ax = figure.add_axes(place)
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_color(FRAME)
+    return ax
+
+
+def plane(ax: Axes, box: Sequence[float]) -> None:
+    """Make bare axes show a box, (left, bottom, right, top), filling them."""
+    left, bottom, right, top = box
+    ax.set(xlim=(left, right), ylim=(bottom, top), autoscale_on=False)
+
+
+def picture(figure: Figure, photographs: bool = False) -> Picture:
+    """What is on a sheet. photographs: whether it holds more colours than a drawing has."""
+    width = round(72 * figure.get_size_inches()[0])
+    figure.set_dpi(72 * _SHARPNESS)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    if not photographs:
+        drawn = drawn.quantize(_SHADES, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    drawn.save(buffer, "png", optimize=True)
+    return Picture(base64.b64encode(buffer.getvalue()).decode(), width)
+
+
+def _wrapped(rows: Sequence[Row], width: float) -> Iterator[list[Row]]:
+    """Lines of a legend that fit into a width."""
+    line, used = [], 0.0
+    for row in rows:
+        wide = _KEY + TEXT / 2 + TextPath((0, 0), row.text, size=TEXT).get_extents().width
+        if line and used + wide > width:
+            yield line
+            line, used = [], 0.0
+        line.append(row)
+        used += wide + _GAP
+    if line:
+        yield line
+
+
+def _mark(row: Row) -> Artist:
+    if row.style == "fill":
+        return Patch(color=row.colour, alpha=0.7, linewidth=0)
+    if row.style == "dot":
+        return Line2D([], [], color=row.colour, marker="o", markersize=6, linestyle="none")
+    return Line2D([], [], color=row.colour, linestyle=row.style, linewidth=2)
