@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
+from tests.book import paper
 from tests.book.driving import TYPESET, mount_all
 
 PROOFS = "details.sd-dropdown"
@@ -123,6 +124,24 @@ def test_pictures_keep_their_colours_in_the_dark(desktop: Visit) -> None:
     for style, blend, source in shown.evaluate_all(LOOKS):
         assert (style, blend) == ("none", "normal"), source
     page.emulate_media(color_scheme="light")
+
+
+def test_on_paper_all_is_dark_on_light_whatever_the_screen_is(desktop: Visit) -> None:
+    page = desktop.page
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.emulate_media(color_scheme="dark", media="print")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.evaluate("document.getAnimations().forEach(fading => fading.finish())")
+    unreadable, torn = paper.faint(page), paper.loose(page)
+    closed = page.locator(f"{PROOFS}:not([open]), .hide > summary:visible").count()
+    page.emulate_media(color_scheme="dark", media="screen")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.locator(f"{PROOFS}[open]").count() == 0
+    page.emulate_media(color_scheme="light")
+    assert not unreadable
+    assert not torn
+    assert not closed
 
 
 def test_captions_of_live_figures_name_no_colour_that_the_dark_turns(desktop: Visit) -> None:

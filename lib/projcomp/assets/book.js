@@ -24,13 +24,23 @@
   };
   requestAnimationFrame(() => setTimeout(typeset));
 
-  // On paper nothing can be opened: print the collapsed proofs, and collapse them again.
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.sd-dropdown:not([open])")];
-    for (const details of opened) details.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const details of opened) details.open = false;
-  });
+  // On paper nothing can be opened, and all is white: print the collapsed proofs, in light colours,
+  // and take both back afterwards. Some browsers tell of it by an event, some by the medium.
+  const root = document.documentElement;
+  let before = null;
+  const onPaper = (printed) => {
+    if (printed === (before !== null)) return;
+    if (printed) {
+      const opened = [...document.querySelectorAll("details.sd-dropdown:not([open])")];
+      before = { opened, theme: root.dataset.theme };
+      root.dataset.theme = "light";
+    } else {
+      root.dataset.theme = before.theme;
+    }
+    for (const details of before.opened) details.open = printed;
+    if (!printed) before = null;
+  };
+  addEventListener("beforeprint", () => onPaper(true));
+  addEventListener("afterprint", () => onPaper(false));
+  matchMedia("print").addEventListener("change", ({ matches }) => onPaper(matches));
 })();
