@@ -42,3 +42,16 @@ def test_the_empty_picture():
     assert floor.shape == (3, 16, 16)
     with pytest.raises(ValueError, match="n must be >= 1"):
         scenes.one_object(0)
+
+
+def test_one_object_at_each_place_of_the_lattice():
+    empty, banks = scenes.on_lattice(6)
+    assert torch.equal(empty, scenes.empty_picture().flatten().double())
+    assert [bank.shape for bank in banks] == [(6, 3072)] * 9
+    again = scenes.on_lattice(6)[1]
+    assert all(torch.equal(one, other) for one, other in zip(banks, again, strict=True))
+    for place, bank in enumerate(banks):
+        seen = scenes.opacities(bank, banks, empty).solid()
+        assert seen[:, place].all() and int(seen.sum()) == 6
+    with pytest.raises(ValueError, match="n must be >= 1"):
+        scenes.on_lattice(0)

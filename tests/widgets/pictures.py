@@ -20,16 +20,7 @@ def seeded(seed: int) -> torch.Generator:
 @cache
 def rendered(pictures: int, pixels: int) -> tuple[Tensor, list[Tensor]]:
     """The empty floor (n,), and nine banks (pictures, n) of one object at a place."""
-
-    def flat(objects: scenes.Objects) -> Tensor:
-        return scenes.render(objects, pixels).flatten(1).double()
-
-    banks = []
-    for seed, place in enumerate(scenes.lattice()):
-        where = place.expand(pictures, 1, 2)
-        banks.append(flat(scenes.random_objects(where, generator=seeded(seed), place_jitter=0.05)))
-    nothing = torch.zeros(1, 1, dtype=torch.bool)
-    return flat(scenes.random_objects(torch.zeros(1, 1, 2), nothing))[0], banks
+    return scenes.on_lattice(pictures, pixels)
 
 
 def believed(figure: pc.Lattice, setting: str, x: Tensor, sigma: float) -> Tensor:

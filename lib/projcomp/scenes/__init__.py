@@ -14,6 +14,7 @@ from projcomp.scenes.counting import Sighting, opacities
 from projcomp.scenes.datasets import (
     Pictures,
     empty_picture,
+    on_lattice,
     one_coloured,
     one_object,
     one_to_many,
@@ -47,6 +48,7 @@ __all__ = [
     "labelled",
     "lattice",
     "log_chances_of",
+    "on_lattice",
     "one_coloured",
     "one_object",
     "one_to_many",

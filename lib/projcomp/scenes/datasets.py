@@ -10,7 +10,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp._modes import CPU32
 from projcomp._text import Brief
-from projcomp.scenes.layouts import free_clutter, scattered
+from projcomp.scenes.layouts import free_clutter, lattice, scattered
 from projcomp.scenes.objects import COLOURS, Objects, random_objects
 from projcomp.scenes.rendering import Camera, image_position, render
 
@@ -59,6 +59,20 @@ def one_coloured(n: int, pixels: int = 32, generator: torch.Generator | None = N
     values = (palette[colour][:, None] * shade).clamp(0, 1)
     objects = random_objects(where, generator=generator, colour=values)
     return dataclasses.replace(_pictures(objects, pixels), colour=colour)
+
+
+def on_lattice(n: int, pixels: int = 32) -> tuple[Tensor, list[Tensor]]:
+    """The bare floor, (3 pixels^2,), and for each of nine places of a lattice n pictures, (n, 3
+    pixels^2), of one object of any kind near it; float64. Raises ValueError for n < 1.
+
+    The pictures of a place come from its number as the seed: always the same for the same n.
+    """
+    n, banks = _check.count("n", n), []
+    for seed, place in enumerate(lattice()):
+        where, generator = place.expand(n, 1, 2), torch.Generator().manual_seed(seed)
+        objects = random_objects(where, generator=generator, place_jitter=0.05)
+        banks.append(render(objects, pixels).flatten(1).double())
+    return empty_picture(pixels).flatten().double(), banks
 
 
 def empty_picture(pixels: int = 32, camera: Camera | None = None) -> Tensor:
