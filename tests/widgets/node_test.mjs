@@ -10,7 +10,7 @@ const from = (file) => import(pathToFileURL(`${process.env.MODULES}/maths/${file
 const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
 const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
-  await from("warp"), await from("pictures"),
+  await from("warp"), await from("pictures"), await from("pace"),
 );
 
 for (const { name, worst } of compare(math, fixture)) {
@@ -104,4 +104,45 @@ test("a path is computed in slices of a level, with its weights or with weights 
   late.finish();
   assert.deepEqual(late.logWeightsAt(0.3), whole.logWeightsAt(0.3));
   assert.ok(Math.abs(late.sharesAt(0).reduce((a, b) => a + b, 0) - 1) < 1e-12);
+});
+
+test("a pace gives time to what is seen, some to every step, and is its own inverse", () => {
+  const pace = new math.Pace([0, 3, 1, 0]);
+  assert.equal(pace.time(0), 0);
+  assert.ok(Math.abs(pace.time(4) - 1) < 1e-12);
+  const shares = [0, 1, 2, 3].map((s) => pace.time(s + 1) - pace.time(s));
+  assert.ok(shares[0] > 0.01 && Math.abs(shares[0] - shares[3]) < 1e-12);
+  assert.ok(Math.abs((shares[1] - shares[0]) / (shares[2] - shares[0]) - 3) < 1e-9);
+  for (const position of [0, 0.25, 1, 1.9, 3.5]) {
+    assert.ok(Math.abs(pace.position(pace.time(position)) - position) < 1e-12);
+  }
+  assert.equal(pace.position(1.5), 4);
+  assert.equal(new math.Pace([0, 0]).position(0.5), 1);
+});
+
+test("movement counts in widths of the picture, and only in it", () => {
+  const boxes = [[-4, -4, 4, 4], [-2, -2, 2, 2]];
+  const still = [[2, 0, -4, 2], [1, 0, -2, 1]]; // shrinks with the picture
+  assert.deepEqual(math.movements(still, boxes), [0]);
+  assert.deepEqual(math.movements([[0, 0, 9, 0], [1, 0, 7, 0]], boxes), [0.125]);
+});
+
+test("the player keeps the pace, and waits where nothing is computed yet", async () => {
+  const { Player } = await import(pathToFileURL(`${process.env.MODULES}/shared/player.mjs`));
+  globalThis.matchMedia = () => ({ matches: false });
+  const pace = new math.Pace([0, 3, 1, 0]);
+  const host = {
+    state: { place: 0 }, panel: { moves() {} }, redraw() {}, push() {}, at: (position) => position,
+    carry: (part) => (host.state = part), scene: { last: 4, known: 4, pace: () => pace },
+  };
+  const player = new Player(host, "place", 5);
+  player.start(0);
+  for (let now = 0; now <= 2500; now += 20) player.tick(now);
+  assert.ok(Math.abs(host.state.place - pace.position(0.5)) < 1e-9);
+  host.scene.known = 2;
+  for (let now = 2520; now <= 4000; now += 20) player.tick(now);
+  assert.equal(host.state.place, 2);
+  host.scene.known = 4;
+  for (let now = 4020; now <= 9000 && player.playing; now += 20) player.tick(now);
+  assert.deepEqual([host.state.place, player.playing], [4, false]);
 });

@@ -7,6 +7,7 @@ import * as composition from "./maths/composition.mjs";
 import * as draws from "./maths/draws.mjs";
 import * as field from "./maths/field.mjs";
 import * as mixture from "./maths/mixture.mjs";
+import * as pace from "./maths/pace.mjs";
 import * as pictures from "./maths/pictures.mjs";
 import * as sampling from "./maths/sampling.mjs";
 import * as warp from "./maths/warp.mjs";
@@ -15,7 +16,7 @@ import { Square } from "./square/square.mjs";
 const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
-const math = { ...composition, ...draws, ...field, ...mixture, ...pictures, ...sampling, ...warp };
+const math = { ...composition, ...draws, ...field, ...mixture, ...pace, ...pictures, ...sampling, ...warp };
 
 export default { render, math };
 

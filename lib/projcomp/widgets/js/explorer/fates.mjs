@@ -1,12 +1,13 @@
 // One noise, four fates: what the ODE, the SDE, the weights and exact draws make of the same start.
 
 import { Noised, drawsFrom, drawsOf, offBy } from "../maths/draws.mjs";
-import { Path } from "../maths/sampling.mjs";
+import { Path, sigmaGrid } from "../maths/sampling.mjs";
 
 export const FATES = {
   ode: "ODE", sde: "SDE", weighted: "weighted SDE", exact: "exact draws",
 };
 const BINS = 8;
+const FINE = 160;
 
 /** Two paths and draws from one noise; seen from without it is the ODE's path. */
 export class Fates {
@@ -59,13 +60,20 @@ export class Fates {
   }
 }
 
-/** Draws of the composition without noise. */
-export function exactDraws(scene, particles, seed) {
+/** The fates of a scene's state. */
+export function fatesOf(scene) {
+  const { sigma_min, sigma_max, steps, particles, seed } = scene.state;
+  const levels = sigmaGrid(sigma_min, sigma_max, steps);
+  return new Fates(scene.composition, levels, particles, seed, exactDraws(scene, particles, seed + 1));
+}
+
+/** Draws of the composition without noise; null where there is none. */
+function exactDraws(scene, particles, seed) {
   if (!scene.hasTruth) return null;
   const exact = scene.exact();
-  if (exact) return drawsOf(exact, particles, seed + 1);
-  const field = scene.field(160, scene.state.box);
-  return drawsFrom(field, field.masses(scene.composition.at(0)), particles, seed + 1);
+  if (exact) return drawsOf(exact, particles, seed);
+  const field = scene.field(FINE, scene.state.box);
+  return drawsFrom(field, field.masses(scene.composition.at(0)), particles, seed);
 }
 
 /** How far each fate is off the noised composition, in BINS x BINS blocks of the picture. */

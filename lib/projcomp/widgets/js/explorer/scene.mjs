@@ -2,15 +2,17 @@
 
 import { Field, lineMasses, totalVariation } from "../maths/field.mjs";
 import { Mixture } from "../maths/mixture.mjs";
+import { Pace, movements } from "../maths/pace.mjs";
 import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
 import { Kept } from "../shared/kept.mjs";
-import { Fates, exactDraws } from "./fates.mjs";
+import { fatesOf } from "./fates.mjs";
 import { composed } from "./state.mjs";
 
 export const FINE = 160;
 const COARSE = 96;
 const CURVE_LEVELS = 36;
 const CURVE_CELLS = 64;
+const PILOTS = 60; // particles whose movement sets the pace
 
 export class Scene {
   constructor() {
@@ -34,10 +36,14 @@ export class Scene {
 
   /** The camera: the box, widened so that the noise fits in. */
   get box() {
+    return this.boxAt(this.state.sigma);
+  }
+
+  boxAt(sigma) {
     const [left, bottom, right, top] = this.state.box;
     if (this.state.view === "line") return this.state.box;
     const half = Math.min(right - left, top - bottom) / 2;
-    const zoom = Math.max(1, (2.2 * this.state.sigma) / half);
+    const zoom = Math.max(1, (2.2 * sigma) / half);
     const [cx, cy] = [(left + right) / 2, (bottom + top) / 2];
     return [
       cx + zoom * (left - cx), cy + zoom * (bottom - cy), cx + zoom * (right - cx), cy + zoom * (top - cy),
@@ -82,8 +88,18 @@ export class Scene {
     );
   }
 
+  /** Whether there is a composition at the present noise level, as far as is known. */
+  get exists() {
+    const { sigma } = this.state;
+    return this.kept.get("exists", `${this.parts}|${sigma}`, () => this.existsAt(sigma));
+  }
+
+  existsAt(sigma) {
+    return this.composition.normalisable(sigma) !== false;
+  }
+
   get hasTruth() {
-    return this.composition.normalisable(0) !== false;
+    return this.kept.get("truth exists", this.parts, () => this.existsAt(0));
   }
 
   interactionField(cells = 56) {
@@ -100,7 +116,7 @@ export class Scene {
   shadow(index, direction) {
     const { sigma } = this.state;
     const concept = this.composition.concepts[index];
-    if (!concept) return null;
+    if (!concept || !this.exists) return null;
     const field = this.field(FINE);
     const key = `${this.parts}|${sigma}|${field.box}|${direction}`;
     return this.kept.get(`shadow ${index}`, key, () => {
@@ -127,7 +143,7 @@ export class Scene {
 
   /** Total variation between C[p^sigma] and N_sigma[C[p]] at the present level. */
   gap() {
-    if (!this.hasTruth) return NaN;
+    if (!this.hasTruth || !this.exists) return NaN;
     const masses = this.masses("composed", this.composition, COARSE);
     return totalVariation(masses, this.truth(COARSE));
   }
@@ -145,9 +161,11 @@ export class Scene {
     const end = performance.now() + budget;
     while (this.hasTruth && curve.ys.length < curve.xs.length && performance.now() < end) {
       const sigma = curve.xs[curve.ys.length];
-      const state = { ...this.state, sigma };
-      const box = Object.getOwnPropertyDescriptor(Scene.prototype, "box").get.call({ state });
-      const field = new Field(box, CURVE_CELLS);
+      if (!this.existsAt(sigma)) {
+        curve.ys.push(NaN);
+        continue;
+      }
+      const field = new Field(this.boxAt(sigma), CURVE_CELLS);
       const exact = this.exact();
       const truth = exact
         ? field.masses(exact.at(sigma))
@@ -159,15 +177,27 @@ export class Scene {
 
   /** The sampled path; call its `advance` until it is done. */
   sampled() {
-    const { sigma_min, sigma_max, steps, particles, method, seed, reweight, view } = this.state;
-    const levels = sigmaGrid(sigma_min, sigma_max, steps);
-    if (view === "fates") {
-      this.path ??= new Fates(this.composition, levels, particles, seed, exactDraws(this, particles, seed));
+    if (this.state.view === "fates") {
+      this.path ??= fatesOf(this);
     } else {
-      this.path ??= new Path(this.composition, levels, particles, method, seed);
-      this.path.weighted = reweight;
+      this.path ??= this.pathOf(this.state.particles);
+      this.path.weighted = this.state.reweight;
     }
     return this.path;
+  }
+
+  pathOf(particles) {
+    const { sigma_min, sigma_max, steps, method, seed } = this.state;
+    return new Path(this.composition, sigmaGrid(sigma_min, sigma_max, steps), particles, method, seed);
+  }
+
+  /** Levels are shown for as long as particles move over the picture; a few tell for all. */
+  pace() {
+    const { box, particles, view } = this.state;
+    return this.kept.get("pace", `${this.parts}|${this.how}|${box}|${view}`, () => {
+      const path = this.pathOf(Math.min(PILOTS, particles));
+      return new Pace(movements(path.finish(), path.levels.map((level) => this.boxAt(level))));
+    });
   }
 
   /** The path's last level, and the last that is computed, by number. */

@@ -1,5 +1,6 @@
 // What the lattice shows, computed from its state and kept until the state changes.
 
+import { Pace } from "../maths/pace.mjs";
 import { Bank, Clutter, PicturePath, SETTINGS, startOf } from "../maths/pictures.mjs";
 import { Kept } from "../shared/kept.mjs";
 
@@ -64,6 +65,11 @@ export class LatticeScene {
       if (performance.now() >= end) return false;
       behind.reduce((a, b) => (b.beliefs.length < a.beliefs.length ? b : a)).advance();
     }
+  }
+
+  /** All levels are shown alike long. */
+  pace() {
+    return new Pace(Array(this.last).fill(1));
   }
 
   /** The last level, and the last that is computed of every path, by number. */

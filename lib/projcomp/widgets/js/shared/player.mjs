@@ -3,8 +3,9 @@
 export class Player {
   /**
    * host: a figure with `at(position)`, what the part is at a place between levels, and `arrive()`,
-   * which shows the end; its scene knows `last` and `known`, levels by number. key: the part.
-   * seconds: from the first level to the last. stride: levels that a frame may go, at most.
+   * which shows the end; its scene knows `last` and `known`, levels by number, and `pace()`, how the
+   * time is shared out. key: the part. seconds: from the first level to the last. stride: levels that
+   * a frame may go, at most.
    */
   constructor(host, key, seconds, stride = Infinity) {
     Object.assign(this, { host, key, seconds, stride });
@@ -14,7 +15,7 @@ export class Player {
   start(position) {
     // No motion: straight to the end.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.host.arrive();
-    Object.assign(this, { position, clock: null });
+    Object.assign(this, { position, clock: null, pace: this.host.scene.pace() });
     return this.turn(true);
   }
 
@@ -35,10 +36,10 @@ export class Player {
     const { host, key } = this;
     const { last, known } = host.scene;
     if (this.clock !== null) {
-      this.position += Math.min(this.stride, ((now - this.clock) / 1000) * (last / this.seconds));
+      const time = this.pace.time(this.position) + (now - this.clock) / 1000 / this.seconds;
+      this.position = Math.min(this.position + this.stride, this.pace.position(time), known);
     }
     this.clock = now;
-    this.position = Math.min(this.position, known);
     const value = host.at(this.position);
     if (value !== host.state[key]) host.carry({ [key]: value });
     if (this.position >= last) this.stop();
