@@ -82,6 +82,34 @@ def test_presets_are_factorized_and_fit_their_boxes(warp):
         assert box[1::2] == [-math.pi, math.pi]
 
 
+@pytest.mark.parametrize("preset", square.PRESETS)
+@pytest.mark.parametrize("warp", AMOUNTS)
+def test_the_composition_fills_a_fair_part_of_the_pixels(preset, warp):
+    figure = pc.Square.from_preset(preset)
+    figure.warp = warp
+    left, bottom, right, top = figure.boxes[warp][1]
+    masses = pc.Grid([left, bottom], [right, top], 96).masses(figure.routes[0])
+    assert float((masses > 0.2 * masses.max()).double().mean()) > 0.015
+
+
+def test_differences_are_those_of_the_normalised_log_densities():
+    figure = pc.Square.from_preset("polar", operator="product")
+    found = figure.differences()
+    assert found["composition"] < 1e-12
+    first, second = figure.routes
+    left, bottom, right, top = figure.boxes["polar"][1]
+    grid = pc.Grid([left, bottom], [right, top], square.CELLS)
+    logs = [route.log_prob(grid.points) for route in (first, second)]
+    logs = [one - one.flatten().logsumexp(0) for one in logs]
+    seen = torch.stack([one > one.max() + math.log(1e-6) for one in logs]).any(0)
+    assert found["product"] == pytest.approx(float((logs[0] - logs[1])[seen].abs().max()))
+    narrow = pc.gaussian([0.0, 0.0], 0.4)
+    concepts = [pc.gaussian([1.0, 0.0], 1.0), pc.gaussian([0.0, 1.0], 1.0)]
+    for warp in ("shear", "polar"):
+        found = pc.Square(narrow, concepts, warp=warp).differences()
+        assert math.isnan(found["composition"]) and not math.isnan(found["product"])
+
+
 def test_given_boxes_are_kept():
     figure = pc.Square(
         BACKGROUND, [UP], warp="banana", box=[-3, -2, 3, 5], pixel_box=[-9, -9, 9, 9]

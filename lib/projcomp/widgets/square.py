@@ -31,7 +31,10 @@ OPERATORS = ("composition", "product")
 ROUTES = ("first", "second")
 MOST_CONCEPTS = 2
 WIDEST_ANGLE = 3.0
+CELLS = 96  # along each side of the grid that the routes are compared on
+SEEN = 1e-6  # of a route's peak: where they are compared
 DEPTH = 3.2  # of the pixels' box: nats below the peak
+ROOM = 1.25  # the pixels' box, at most, in widths of the composition
 
 STATE = (
     "kind", "background", "concepts", "operator", "warp", "amount", "route", "show", "boxes",
@@ -151,8 +154,28 @@ class Square(Figure):
     @property
     def routes(self) -> tuple[Density, Density]:
         """A # C[p] and C[A # p], each up to its normaliser."""
-        pushed = [pushforward(part, self.map) for part in self._features()]
-        return pushforward(self.composition, self.map), _composed(self.operator, pushed)
+        return self._routes(self.operator)
+
+    def _routes(self, operator: str) -> tuple[Density, Density]:
+        features = self._features()
+        pushed = [pushforward(part, self.map) for part in features]
+        return pushforward(_composed(operator, features), self.map), _composed(operator, pushed)
+
+    def differences(self) -> dict[str, float]:
+        """How far the routes differ for each of the operators, as the figure says: the largest
+        difference of their log densities, both normalised over the pixels' box, where either is
+        above a millionth of its peak. NaN where the operator makes no distribution.
+        """
+        left, bottom, right, top = self.boxes[self.warp][1]
+        grid = Grid([left, bottom], [right, top], CELLS)
+        return {operator: self._difference(operator, grid) for operator in OPERATORS}
+
+    def _difference(self, operator: str, grid: Grid) -> float:
+        if not _exists(self.warp, operator, [self.background, *self.concepts]):
+            return math.nan
+        logs = [grid.masses(route).log() for route in self._routes(operator)]
+        seen = torch.stack([one > one.max() + math.log(SEEN) for one in logs]).any(0)
+        return float((logs[0] - logs[1])[seen].abs().max())
 
     def still(self) -> Still:
         features, pushed = self._features(), [pushforward(p, self.map) for p in self._features()]
@@ -198,24 +221,33 @@ def _boxes(warp: str, specs: Sequence[Spec], given: list[float] | None, opening:
     """[box of the features, box of the pixels] for a warp.
 
     A box that was given for the opening warp serves all others with the same kind of features.
-    The pixels' box holds the parts and their composition for every amount.
     """
     if warp == "polar":
         low, high = (given[0], given[2]) if given and opening == warp else span(specs, 0)
         box = [low, -math.pi, high, math.pi]
     else:
         box = given if given and opening != "polar" else fitted_box(specs)
-    grid = Grid(box[:2], box[2:], 60)
+    return [box, _pixel_box(warp, specs, Grid(box[:2], box[2:], 60))]
+
+
+def _pixel_box(warp: str, specs: Sequence[Spec], grid: Grid) -> list[float]:
+    """A square of pixels for every amount: where the parts and their composition are dense, but no
+    more than `ROOM` times as wide as where the composition is."""
     features = [_feature(spec, warp) for spec in specs]
-    seen = torch.zeros(grid.points.shape[:-1], dtype=torch.bool, device="cpu")
-    for density in [*features, _composed("composition", features)]:
-        logs = density.log_prob(grid.points)
-        seen |= logs > logs.max() - DEPTH
+    if _exists(warp, "composition", specs):
+        features.append(_composed("composition", features))
+    logs = [density.log_prob(grid.points) for density in features]
     low, high, _ = WARPS[warp]
     steps = 6 if high > low else 0
-    amounts = [low + (high - low) * step / max(steps, 1) for step in range(steps + 1)]
-    points = torch.cat([warp_of(warp, a).forward(grid.points[seen]) for a in amounts])
-    return [box, _square_around(points)]
+    seen: list[list[Tensor]] = [[] for _ in features]
+    for step in range(steps + 1):
+        way = warp_of(warp, low + (high - low) * step / max(steps, 1))
+        pixels, stretch = way.forward(grid.points), way.log_abs_det(grid.points)
+        for places, values in zip(seen, logs, strict=True):
+            dense = values - stretch
+            places.append(pixels[dense > dense.max() - DEPTH])
+    whole = _square_around(torch.cat([torch.cat(places) for places in seen]))
+    return _window(whole, _square_around(torch.cat(seen[-1])))
 
 
 def _square_around(points: Tensor) -> list[float]:
@@ -223,6 +255,16 @@ def _square_around(points: Tensor) -> list[float]:
     half = 0.53 * float((high - low).max())
     x, y = (0.5 * (low + high)).tolist()
     return [x - half, y - half, x + half, y + half]
+
+
+def _window(whole: list[float], core: list[float]) -> list[float]:
+    """`whole`, or the square about `core` that is `ROOM` times as wide, moved into `whole`."""
+    side = min(whole[2] - whole[0], ROOM * (core[2] - core[0]))
+    x, y = (
+        min(max(0.5 * (core[i] + core[i + 2] - side), whole[i]), max(whole[i], whole[i + 2] - side))
+        for i in (0, 1)
+    )
+    return [x, y, x + side, y + side]
 
 
 def _feature(spec: Spec, warp: str) -> Density:
@@ -233,6 +275,14 @@ def _feature(spec: Spec, warp: str) -> Density:
 def _composed(operator: str, parts: Sequence[Density]) -> Composition:
     background, *concepts = parts
     return simple_product(concepts) if operator == "product" else compose(background, concepts)
+
+
+def _exists(warp: str, operator: str, specs: Sequence[Spec]) -> bool:
+    """Where a feature is an angle, the other one decides: what is wrapped is bounded."""
+    parts = [from_spec(spec, 2) for spec in specs]
+    if warp == "polar":
+        parts = [part.marginal([0]) for part in parts]
+    return _composed(operator, parts).normalisable() is not False
 
 
 def _spec(name: str, density: Density, warp: str) -> Spec:
