@@ -145,6 +145,7 @@ def test_copied_python_rebuilds_the_state(explorer: Locator, capsys):
 
 
 def test_a_link_restores_the_state(browser: Browser, book: Path, explorer: Locator):
+    (home,) = state(explorer, "concepts")
     explorer.locator("select").first.select_option("tidy-lie")
     handle(explorer, "0.0.0").focus()
     explorer.page.keyboard.press("ArrowUp")
@@ -158,7 +159,7 @@ def test_a_link_restores_the_state(browser: Browser, book: Path, explorer: Locat
     broken = open_page(browser, book / "chapters" / "index.html", fragment[:40])
     found = figure(broken, "explorer")
     expect(found.locator(".pc-notice")).to_contain_text("could not be read")
-    assert state(found, "preset") == [""]
+    assert state(found, "preset", "concepts") == ["shear", home]
     broken.context.close()
 
 

@@ -22,7 +22,8 @@ def square(name: str = "square", **options) -> pc.Square:
 
 
 def lattice(name: str = "lattice", **options) -> pc.Lattice:
-    return pc.Lattice(*rendered(24, 32), name=name, **{"chosen": [0, 2, 4, 8], **options})
+    given = {"chosen": [0, 2, 4, 8], "source": "empty, banks = scenes.on_lattice(24)", **options}
+    return pc.Lattice(*rendered(24, 32), name=name, **given)
 
 
 KINDS: dict[str, Callable] = {"explorer": explorer, "square": square, "lattice": lattice}

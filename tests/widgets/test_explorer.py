@@ -88,6 +88,20 @@ def test_the_figures_weights_are_those_of_the_sampler():
     assert [effective_size(row) for row in logs] == pytest.approx(run.effective.tolist())
 
 
+def test_read_outs_are_named():
+    figure = pc.Explorer(BACKGROUND, [UP])
+    assert figure.state()["readouts"] == ["normalisable", "first", "second", "gap"]
+    named = pc.Explorer.from_preset("shear", controls=CONTROLS, readouts=["along"])
+    assert named.readouts == ["along"]
+    # Another preset changes what is shown, not what is told.
+    assert not any("readouts" in state for state in named.presets.values())
+
+
+def test_a_preset_that_is_one_of_many_is_the_chosen_one():
+    assert pc.Explorer.from_preset("shear", controls=CONTROLS).preset == "shear"
+    assert pc.Explorer.from_preset("shear").preset == ""
+
+
 def test_the_line():
     figure = pc.Explorer(
         pc.gaussian([0.0], 0.8), [pc.gaussian([1.0], 1.0)], view="line", box=[-3, 0, 3, 1]
@@ -143,6 +157,7 @@ MANY = pc.GaussianMixture([1 / 65] * 65, [[float(i), 0.0] for i in range(65)], 1
     [
         (lambda: pc.Explorer(BACKGROUND, [MANY]), r"concepts\[0\] must have at most 64"),
         (lambda: pc.Explorer(BACKGROUND, [UP], controls=["zoom"]), "controls must be one of"),
+        (lambda: pc.Explorer(BACKGROUND, [UP], readouts=["gaps"]), "readouts must be one of"),
         (lambda: pc.Explorer(BACKGROUND, [UP], method="rk4"), "method must be one of"),
         (lambda: pc.Explorer(BACKGROUND, [UP], reweight=1), "reweight must be True or False"),
         (lambda: pc.Explorer(BACKGROUND, [UP], view="cube"), "view must be one of"),

@@ -8,10 +8,11 @@ _HOME = {
     "Lattice": "lattice",
     "PRESETS": "presets",
     "Preset": "presets",
+    "READOUTS": "explorer",
     "Square": "square",
 }
 
-__all__ = ["CONTROLS", "PRESETS", "Explorer", "Lattice", "Preset", "Square"]
+__all__ = ["CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Square"]
 
 
 def __getattr__(name: str):

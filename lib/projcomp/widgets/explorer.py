@@ -24,14 +24,17 @@ ON_REQUEST = ("drag", "fate")
 LAYERS = ("parts", "composition", "interaction", "score", "samples", "truth", "shadows")
 OPERATORS = ("composition", "product", "bayes")
 VIEWS = {"plane": 2, "line": 1, "fates": 2}  # and the dimension that each shows
+READOUTS = ("normalisable", "first", "second", "gap", "along")
 METHODS = ("heun", "euler", "sde")
 MOST_CONCEPTS = 4
 
-FIXED = ("kind", "controls", "preset", "presets", "view", "name", "summary", "sigma_min")
+FIXED = (
+    "kind", "controls", "readouts", "preset", "presets", "view", "name", "summary", "sigma_min",
+)  # fmt: skip
 STATE = (
     "kind", "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min",
-    "sigma_max", "steps", "method", "particles", "seed", "reweight", "show", "controls", "box",
-    "directions", "preset", "presets", "view", "name", "summary",
+    "sigma_max", "steps", "method", "particles", "seed", "reweight", "show", "controls", "readouts",
+    "box", "directions", "preset", "presets", "view", "name", "summary",
 )  # fmt: skip
 
 
@@ -55,6 +58,10 @@ class Explorer(Figure):
         controls: which of `CONTROLS` are offered; all but "presets" if None. Two more on request:
             "drag", the handles without the numbers of "edit"; and "fate", which says in a word over
             the picture what has become of the composition, with the background's handles in reach.
+        readouts: which of `READOUTS` the control "readout" lists: whether the composition is
+            normalisable, how far the first and the second shadow are off, the gap between composed
+            noise and noised composition, the interaction along a chosen particle's way. All but
+            the last if None.
         show: which of `LAYERS` are drawn at first.
         sigma: the opening noise level. sigma_max: the level that sampling starts from.
         box: (left, bottom, right, top) of the plane; fitted to the densities if None.
@@ -65,8 +72,8 @@ class Explorer(Figure):
         name: the figure's name in links; letters, digits, "-".
         alt: what the figure shows, in words, for a reader who does not see it.
 
-    Raises ValueError for densities that cannot be drawn, and for unknown controls, layers,
-    operators or methods.
+    Raises ValueError for densities that cannot be drawn, and for unknown controls, readouts,
+    layers, operators or methods.
     """
 
     STATE = STATE
@@ -87,6 +94,7 @@ class Explorer(Figure):
     reweight = traitlets.Bool().tag(sync=True)
     show = traitlets.List(traitlets.Enum(LAYERS)).tag(sync=True)
     controls = traitlets.List(traitlets.Enum((*CONTROLS, *ON_REQUEST))).tag(sync=True)
+    readouts = traitlets.List(traitlets.Enum(READOUTS)).tag(sync=True)
     box = traitlets.List(traitlets.Float()).tag(sync=True)
     directions = traitlets.List().tag(sync=True)
     preset = traitlets.Unicode("").tag(sync=True)
@@ -108,6 +116,7 @@ class Explorer(Figure):
         operator: str = "composition",
         view: str = "plane",
         controls: Sequence[str] | None = None,
+        readouts: Sequence[str] | None = None,
         show: Sequence[str] = ("parts", "composition"),
         sigma: float = 0.0,
         sigma_max: float = 100.0,
@@ -128,6 +137,8 @@ class Explorer(Figure):
         over = to_spec("unconditional", unconditional, dim)
         offered = [c for c in CONTROLS if c != "presets"] if controls is None else controls
         controls = checks.choices("controls", offered, (*CONTROLS, *ON_REQUEST))
+        listed = [r for r in READOUTS if r != "along"] if readouts is None else readouts
+        readouts = checks.choices("readouts", listed, READOUTS)
         show = checks.choices("show", show, LAYERS)
         if view == "fates" and "samples" not in show:
             show.append("samples")
@@ -148,6 +159,7 @@ class Explorer(Figure):
             weights=shares,
             operator=operator,
             controls=controls,
+            readouts=readouts,
             show=show,
             view=view,
             sigma=float(_check.level("sigma", sigma)),
@@ -170,6 +182,7 @@ class Explorer(Figure):
         preset: str,
         *,
         controls: Sequence[str] | None = None,
+        readouts: Sequence[str] | None = None,
         sigma: float | None = None,
         view: str = "plane",
         name: str = "explorer",
@@ -182,8 +195,11 @@ class Explorer(Figure):
         if sigma is not None:
             options["sigma"] = sigma
         words = f"{chosen.title}. {chosen.notice}" if alt is None else alt
-        options |= {"controls": controls, "view": view, "name": name, "alt": words}
-        return cls(chosen.background, chosen.concepts, **options)
+        options |= {"controls": controls, "readouts": readouts, "view": view}
+        figure = cls(chosen.background, chosen.concepts, name=name, alt=words, **options)
+        if figure.presets:
+            figure.preset = preset  # so that its notice is read
+        return figure
 
     @property
     def composition(self) -> Composition:
@@ -240,4 +256,6 @@ def _unit(vector: Sequence[float]) -> list[float]:
     length = sum(x * x for x in vector) ** 0.5
     if len(vector) != 2 or length == 0:
         raise ValueError(f"directions must be nonzero vectors of the plane, got {vector}")
+    if abs(length - 1.0) < 1e-12:
+        return list(vector)  # so that a state's directions are its own
     return [x / length for x in vector]

@@ -39,8 +39,8 @@ MOST_SIDE = 128
 SEEN = 0.02  # the counter looks at coordinates that change by more
 
 STATE = (
-    "kind", "bank", "chosen", "clutter", "rate", "most", "levels", "level", "seed", "view", "name",
-    "summary",
+    "kind", "bank", "chosen", "clutter", "rate", "most", "levels", "level", "seed", "view",
+    "source", "name", "summary",
 )  # fmt: skip
 
 
@@ -69,6 +69,8 @@ class Lattice(Figure):
         levels: (T,) decreasing noise levels > 0 of the sampler's path; 24 from 20 to .02 if None.
         level: which of them is shown at first; the last if None.
         seed: of the noise, >= 0.
+        source: lines of Python that make `empty` and `banks`, for "Copy as Python", which the
+            figure offers if there are any: pictures are too many to be written down.
         view: "picture" (the noisy picture) or "belief" (what the model thinks the clean one is).
         name: the figure's name in links; letters, digits, "-".
         alt: what the figure shows, in words, for a reader who does not see it.
@@ -89,6 +91,7 @@ class Lattice(Figure):
     level = traitlets.Int().tag(sync=True)
     seed = traitlets.Int().tag(sync=True)
     view = traitlets.Enum(VIEWS).tag(sync=True)
+    source = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class Lattice(Figure):
         level: int | None = None,
         seed: int = 0,
         view: str = "picture",
+        source: str = "",
         name: str = "lattice",
         alt: str | None = None,
     ):
@@ -132,6 +136,7 @@ class Lattice(Figure):
             level=level,
             seed=_check.count("seed", seed, 0),
             view=view,
+            source=source,
             name=name,
             summary=_words(chosen) if alt is None else alt,
         )

@@ -110,9 +110,8 @@ def reweighted() -> Preset:
     background, concepts, rows = sheared(60, 1, 0.4)
     return Preset(
         "mending the mild shear",
-        "Seven samples in ten end in two of the four blobs. The interaction along its way says how "
-        "much each should weigh (the area of its dot), and so all four blobs have equal shares "
-        "again. The price: the samples are worth fewer.",
+        "Seven samples in ten end in two of four blobs. The interaction along its way says what "
+        "each weighs (its dot's area), and the blobs are equal again. The samples are worth fewer.",
         background,
         concepts,
         {

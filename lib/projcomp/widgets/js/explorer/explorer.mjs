@@ -11,12 +11,13 @@ import { ExplorerPanel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
 import { Scene } from "./scene.mjs";
 import { SHARED, checkedState } from "./state.mjs";
-import { factsOf, fateOf, inWords, legendRows, readoutOf } from "./telling.mjs";
+import { fateOf } from "./headline.mjs";
+import { factsOf, inWords, largestLegends, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [
   "background", "concepts", "unconditional", "weights", "operator", "sigma", "sigma_min", "sigma_max",
   "steps", "method", "particles", "seed", "show", "box", "controls", "preset", "directions", "view",
-  "reweight",
+  "reweight", "readouts",
 ];
 const SECONDS = 5; // from the first level to the last
 
@@ -30,8 +31,9 @@ export class Explorer extends Figure {
 
   build() {
     Object.assign(this, common(this.model.get("summary")), stage());
+    const single = [this.model.get("background"), ...this.model.get("concepts")].every((p) => !(p?.weights.length > 1));
     const Kind = { line: LineView, plane: PlaneView, fates: FatesView }[this.model.get("view")];
-    this.view = new Kind(this);
+    this.view = new Kind(this, single);
     this.stage = this.view.stage ?? this.stage;
     this.handles = this.handlesOn(this.svg);
     this.svg.addEventListener("click", (e) => this.pickParticle(e), { signal: this.abort.signal });
@@ -139,7 +141,7 @@ export class Explorer extends Figure {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const position = (part, k, role) => this.view.position(part, k, role, scene);
     this.handles.draw(this.handled ? this.parts() : [], frame, this.selected, position);
-    this.panel.weigh(path && path.sharesAt(state.sigma));
+    this.panel.weigh(path && scene.exists ? path.sharesAt(state.sigma) : null);
     if (this.fate) this.fate.textContent = fateOf(state, scene);
     this.paintLegend();
     const curveDone = this.paintCurve();
@@ -176,15 +178,19 @@ export class Explorer extends Figure {
     return legendRows(this.state, this.scene);
   }
 
+  largestLegends() {
+    return largestLegends(this.state, this.scene);
+  }
+
   told() {
     const facts = factsOf(this.state, this.scene, this.chosen % this.state.particles);
-    return { facts, readout: readoutOf(facts), words: inWords(facts, this.state) };
+    return { facts, readout: readoutOf(facts, this.state.sigma), words: inWords(facts, this.state) };
   }
 }
 
 /** The picture with room for handles, and its two margins. */
 function stage() {
   const { plane, svg, view } = pane("The picture; its state is summed up in words below");
-  const margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow, or precisions")];
+  const margins = [canvas("pc-top", "First shadow"), canvas("pc-side", "Second shadow")];
   return { plane, svg, margins, stage: element("div", { class: "pc-stage" }, margins[0], view, margins[1]) };
 }

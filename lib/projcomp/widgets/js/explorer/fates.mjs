@@ -85,3 +85,12 @@ export function fatesOff(scene, path) {
   };
   return Object.fromEntries(Object.keys(FATES).map((fate) => [fate, off(fate)]));
 }
+
+/** Rows of the legend. */
+export function fateRows(state, scene) {
+  const how = scene.exact() ? "" : " (by quadrature)";
+  const rows = [["composed", "fill", scene.hasTruth ? `noised composition${how}` : "no composition to noise"]];
+  rows.push(["ink", "dot", "samples: the area is the weight"]);
+  state.concepts.forEach((_, i) => rows.push([`concept-${i + 1}`, "dashed", `shadow of concept ${i + 1}`]));
+  return rows;
+}

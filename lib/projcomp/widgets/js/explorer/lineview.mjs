@@ -1,15 +1,22 @@
 // The line: densities as curves, and the balance of precisions as bars beside them.
 
 import { histogram, lineMasses } from "../maths/field.mjs";
+import * as axes from "../shared/axes.mjs";
 import * as draw from "../shared/draw.mjs";
 
 const POINTS = 400;
 const BINS = 60;
+const APART = 48; // pixels between the axis's numbers, at least
 const FOOT = 22; // pixels below the axis, for its numbers
 
 export class LineView {
-  constructor({ stage }) {
+  /** precisions: whether there is room for the bars beside the line. */
+  constructor({ stage }, precisions) {
     stage.classList.add("pc-line", "pc-wide");
+    stage.classList.toggle("pc-with-precisions", precisions);
+    const [top, side] = stage.querySelectorAll("canvas:not(.pc-plane)");
+    top.hidden = true;
+    side.setAttribute("aria-label", "Precisions");
   }
 
   frame(scene, width, height) {
@@ -19,8 +26,7 @@ export class LineView {
     const { composition, state } = scene;
     const curve = (p) => Float64Array.from(this.xs, (x) => Math.exp(p.at(state.sigma).logDensity(x, 0)));
     this.parts = [composition.background, ...composition.concepts].map((p) => p && curve(p));
-    const exists = composition.normalisable(state.sigma) !== false;
-    this.composed = exists
+    this.composed = scene.exists
       ? lineMasses(composition.at(state.sigma), this.xs).map((mass) => mass / step)
       : null;
     const peaks = this.parts.filter(Boolean).map((values) => Math.max(...values));
@@ -65,13 +71,7 @@ export class LineView {
       if (background) curve(background, colours.background, draw.DASHES.background, false);
       concepts.forEach((values, i) => curve(values, colours.concepts[i], draw.DASHES.concepts[i], false));
     }
-    if (!this.composed) {
-      context.fillStyle = colours.ink;
-      context.font = "15px sans-serif";
-      context.textAlign = "center";
-      context.fillText("nothing to draw: the composition is not normalisable", frame.width / 2, 24);
-      context.textAlign = "left";
-    }
+    if (!this.composed) axes.nothing(context, frame, colours);
     this.paintBars(margins[1], scene, state, colours);
   }
 
@@ -83,13 +83,12 @@ export class LineView {
     context.beginPath();
     context.moveTo(0, frame.y(0));
     context.lineTo(frame.width, frame.y(0));
-    const wide = frame.right - frame.left;
-    const unit = [0.5, 1, 2, 5, 10, 20, 50, 100].find((u) => (wide / u) * 32 <= frame.width) ?? 200;
-    for (let x = Math.ceil(frame.left / unit) * unit; x <= frame.right; x += unit) {
+    const unit = axes.stepOf(frame.right - frame.left, frame.width / APART);
+    for (const x of axes.ticks(frame.left, frame.right, unit)) {
       context.moveTo(frame.x(x), frame.y(0));
       context.lineTo(frame.x(x), frame.y(0) + 4);
       const inside = Math.min(frame.x(x), frame.width - frame.x(x)) > 10;
-      if (inside) context.fillText(String(Number(x.toFixed(6))), frame.x(x), frame.y(0) + 15);
+      if (inside) context.fillText(axes.tickText(x), frame.x(x), frame.y(0) + 15);
     }
     context.stroke();
     context.textAlign = "left";
@@ -110,11 +109,11 @@ export class LineView {
 
   /** One bar for each Gaussian's share of the precision, and their sum. */
   paintBars(canvas, scene, state, colours) {
-    const surface = draw.prepare(canvas);
-    const { context, width, height } = surface;
     const { composition } = scene;
     const all = [composition.background, ...composition.concepts].filter(Boolean);
-    if (all.some((p) => p.size > 1) || !width) return;
+    canvas.hidden = all.some((p) => p.size > 1); // no one precision
+    const { context, width, height } = draw.prepare(canvas);
+    if (!width) return;
     const precision = (p) => 1 / (p.covariances[0][0][0] + state.sigma ** 2);
     const rest = 1 - composition.weights.reduce((a, b) => a + b, 0);
     const bars = composition.concepts.map((p, i) => [`${i + 1}`, composition.weights[i] * precision(p), colours.concepts[i]]);
@@ -122,11 +121,14 @@ export class LineView {
     bars.push(["sum", bars.reduce((sum, bar) => sum + bar[1], 0), colours.composed]);
     const top = Math.max(...bars.map((bar) => bar[1]), 0.1);
     const low = Math.min(...bars.map((bar) => bar[1]), 0);
-    const y = (value) => 26 + ((top - value) / (top - low)) * (height - 62);
+    const y = (value) => 38 + ((top - value) / (top - low)) * (height - 74);
     const slot = width / bars.length;
-    context.font = "12px sans-serif";
     context.fillStyle = colours.ink;
+    context.font = "12px sans-serif";
     context.fillText("precision", 4, 12);
+    // Numbers that leave each other room.
+    const longest = Math.max(...bars.map((bar) => context.measureText(bar[1].toFixed(2)).width));
+    context.font = `${Math.min(12, Math.floor((12 * (slot - 4)) / longest))}px sans-serif`;
     context.textAlign = "center";
     bars.forEach(([name, value, colour], i) => {
       const x = i * slot + 0.15 * slot;

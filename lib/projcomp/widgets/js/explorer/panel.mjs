@@ -1,11 +1,11 @@
 // The Explorer's controls: which there are, what each changes, and how each follows the state.
 
 import { effectiveSize } from "../maths/sampling.mjs";
-import { button, checkbox, element, group, list, number, select, slider } from "../shared/controls.mjs";
+import { button, checkbox, element, group, inRoomOf, list, number, select, slider } from "../shared/controls.mjs";
 import { inspector } from "../shared/inspector.mjs";
 import { Panel } from "../shared/panel.mjs";
 import { OPERATORS, levelText } from "../shared/telling.mjs";
-import { snippet } from "./state.mjs";
+import { snippet } from "./python.mjs";
 
 const METHODS = { heun: "ODE (Heun)", euler: "ODE (Euler, DDIM)", sde: "SDE" };
 const LAYERS = {
@@ -18,11 +18,11 @@ const LAYERS = {
   shadows: "shadows",
 };
 const READOUTS = {
-  normalisable: "normalisable",
-  first: "shadow 1 off by",
-  second: "shadow 2 off by",
-  gap: "composed noise to noised composition",
-  along: "∫ interaction dv, chosen particle",
+  normalisable: { normalisable: "normalisable at 0", here: "normalisable here" },
+  first: { first: "shadow 1 off by" },
+  second: { second: "shadow 2 off by" },
+  gap: { gap: "composed noise to noised composition" },
+  along: { along: "∫ interaction dv, chosen particle" },
 };
 const LOWEST = 0.01;
 const DECADES = 1e4;
@@ -75,6 +75,8 @@ export class ExplorerPanel extends Panel {
   /** Whether the samples are weighed, and how many they are then worth. */
   weighing(offered) {
     const row = element("div", { class: "pc-weighing" });
+    const asked = offered || this.model.get("controls").includes("presets");
+    this.followers.push(({ reweight }) => (row.hidden = !(asked || reweight)));
     if (offered) {
       const box = checkbox("weigh samples by interaction", (on) => this.host.reweigh(on));
       this.add(row, box, (s) => box.set(s.reweight));
@@ -84,14 +86,14 @@ export class ExplorerPanel extends Panel {
       "div", { class: "pc-meter", role: "meter", "aria-label": "effective samples", "aria-valuemin": 0 }, this.fill,
     );
     this.worth = element("span");
-    this.worthy = element("div", { class: "pc-worth", hidden: true }, this.worth, this.meter);
+    this.worthy = element("div", { class: "pc-worth" }, this.worth, this.meter);
     row.append(this.worthy);
     this.transport.insertBefore(row, this.transport.querySelector(".pc-buttons"));
   }
 
-  /** Show what shares of the whole weight are worth; none hides it. */
+  /** Show what shares of the whole weight are worth; none hides it and leaves its room. */
   weigh(shares) {
-    this.worthy.hidden = !shares;
+    this.worthy.classList.toggle("pc-idle", !shares);
     if (!shares) return;
     const worth = effectiveSize(shares);
     const text = `${worth < 9.95 ? worth.toFixed(1) : worth.toFixed(0)} of ${shares.length}`;
@@ -103,15 +105,16 @@ export class ExplorerPanel extends Panel {
   }
 
   presets() {
-    const titles = Object.fromEntries(
-      Object.entries(this.model.get("presets")).map(([name, preset]) => [name, preset.title]),
-    );
+    const presets = this.model.get("presets");
+    const titles = Object.fromEntries(Object.entries(presets).map(([name, { title }]) => [name, title]));
     const control = select("preset", { "": "as it was", ...titles }, (name) => this.host.preset(name));
     const hint = element("p", { class: "pc-hint" });
-    this.node.append(control.node, hint);
+    const others = Object.values(presets).map(({ notice }) => element("p", { class: "pc-hint" }, notice));
+    this.node.append(control.node);
+    this.transport.prepend(inRoomOf(hint, others)); // beside what it speaks of
     this.followers.push((s) => {
       control.set(s.preset);
-      hint.textContent = this.model.get("presets")[s.preset]?.notice ?? "";
+      hint.textContent = presets[s.preset]?.notice ?? "";
     });
   }
 
@@ -153,7 +156,8 @@ export class ExplorerPanel extends Panel {
   }
 
   readouts() {
-    this.readout = list(READOUTS);
+    const named = this.model.get("readouts").map((key) => READOUTS[key]);
+    this.readout = list(Object.assign({}, ...named));
     this.node.append(this.readout.node);
   }
 
@@ -168,6 +172,6 @@ export class ExplorerPanel extends Panel {
   chart() {
     this.curve = element("canvas", { class: "pc-curve", role: "img" });
     this.curve.setAttribute("aria-label", "Distance of composed noise to noised composition over the noise level");
-    this.node.append(this.curve);
+    this.transport.append(this.curve);
   }
 }

@@ -1,6 +1,7 @@
 // The plane: shading, outlines, arrows, particles, and the shadows on its margins.
 
 import { histogram } from "../maths/field.mjs";
+import * as axes from "../shared/axes.mjs";
 import * as draw from "../shared/draw.mjs";
 import { onEllipse } from "../shared/handles.mjs";
 import { FINE } from "./scene.mjs";
@@ -25,7 +26,7 @@ export class PlaneView {
     if (show.includes("interaction")) {
       const [minus, plus] = colours.concepts;
       draw.signed(context, frame, scene.field(56), scene.interactionField(), colours.paper, minus, plus);
-    } else if (show.includes("composition")) {
+    } else if (show.includes("composition") && scene.exists) {
       const masses = scene.masses("composed", composition, FINE);
       draw.heat(context, frame, scene.field(FINE), masses, colours.paper, colours.composed);
     }
@@ -38,7 +39,7 @@ export class PlaneView {
       if (base) outline("base", base, colours.background, draw.DASHES.background);
       concepts.forEach((p, i) => outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
     }
-    if (show.includes("truth") && scene.hasTruth) {
+    if (show.includes("truth") && scene.hasTruth && scene.exists) {
       const { truth } = draw.DASHES;
       draw.outlines(context, frame, scene.field(OUTLINE), scene.truth(), colours.ink, truth, [0.5, 0.9], 2.2);
     }
@@ -47,7 +48,9 @@ export class PlaneView {
     }
     if (path && state.controls.includes("play")) this.paintTracks(context, frame, path, sigma, colours, chosen);
     if (path) draw.dots(context, frame, path.atSigma(sigma), colours.ink, path.sharesAt(sigma));
-    if (show.includes("shadows")) this.paintShadows(margins, scene, state, colours, path);
+    axes.numbers(context, frame, colours);
+    if (!scene.exists) axes.nothing(context, frame, colours);
+    this.paintShadows(margins, scene, state, colours, path);
   }
 
   /** The ways of a few particles, where they can be watched. */
@@ -68,9 +71,10 @@ export class PlaneView {
       [side, 1, second, false],
     ];
     for (const [canvas, index, direction, upright] of rows) {
-      const surface = draw.prepare(canvas);
-      const shadow = direction && scene.shadow(index, direction);
+      const shadow = state.show.includes("shadows") && direction ? scene.shadow(index, direction) : null;
+      canvas.hidden = !shadow; // from a screen reader too; the room stays
       if (!shadow) continue;
+      const surface = draw.prepare(canvas);
       const curves = [
         { values: shadow.own, colour: colours.composed, dash: [], fill: true },
         { values: shadow.wanted, colour: colours.concepts[index], dash: [7, 4] },

@@ -1,8 +1,8 @@
-// The Explorer's state: what a link holds, what may be in it, the density that it makes, and Python.
+// The Explorer's state: what a link holds, what may be in it, and the density that it makes.
 
 import { Composition } from "../maths/composition.mjs";
 import { Mixture } from "../maths/mixture.mjs";
-import { checkedConcepts, checkedMixture, choice, clamp, mixturePython, pythonList, seedOf, whole } from "../shared/state.mjs";
+import { checkedConcepts, checkedMixture, choice, clamp, seedOf, whole } from "../shared/state.mjs";
 import { OPERATORS } from "../shared/telling.mjs";
 
 const MOST_CONCEPTS = 4;
@@ -52,47 +52,4 @@ export function checkedState(state) {
     reweight: state.reweight === true,
     show: (state.show ?? []).map(String),
   };
-}
-
-/** Python that weighs the samples of a run (pc.smc does so as it goes). */
-const WEIGHING = [
-  "",
-  "# d log w = I dv along every way down, by the trapezoidal rule in log sigma",
-  "rates = torch.stack(",
-  "    [s**2 * composition.interaction(x, s, natural=True) for s, x in zip(sigmas[:-1], run.path)]",
-  ")",
-  "steps = (sigmas[:-2] / sigmas[1:-1]).log()",
-  "log_weights = steps @ (rates[:-1] + rates[1:]) + rates[-1]",
-  "weights_of_samples = torch.softmax(log_weights, 0)",
-  'print("effective samples:", float(1 / weights_of_samples.square().sum()))',
-  "mean = weights_of_samples @ run.samples",
-  "print(mean, (weights_of_samples @ (run.samples - mean) ** 2).sqrt())",
-];
-
-/** Python that rebuilds the state with the library. */
-export function snippet(state) {
-  const lines = ["import torch", "", "import projcomp as pc", ""];
-  const names = state.concepts.map((_, i) => `concept_${i + 1}`);
-  if (state.background) lines.push(`background = ${mixturePython(state.background)}`);
-  state.concepts.forEach((c, i) => lines.push(`${names[i]} = ${mixturePython(c)}`));
-  lines.push(`concepts = [${names.join(", ")}]`, `weights = ${pythonList(state.weights)}`);
-  if (state.operator === "product" || (state.operator === "composition" && !state.background)) {
-    lines.push("composition = pc.simple_product(concepts, weights)");
-  } else if (state.operator === "bayes") {
-    const u = state.unconditional ?? average(state.concepts);
-    lines.push(`unconditional = ${mixturePython(u)}`);
-    lines.push("composition = pc.bayes(unconditional, concepts, weights)");
-  } else {
-    lines.push("composition = pc.compose(background, concepts, weights)");
-  }
-  lines.push(
-    `sigmas = pc.sigma_grid(${state.sigma_min}, ${state.sigma_max}, ${state.steps})`,
-    `generator = torch.Generator().manual_seed(${state.seed})`,
-    "run = pc.reverse_diffusion(",
-    `    composition, ${state.particles}, sigmas, "${state.method}", generator=generator,`,
-    `    keep_path=${state.reweight ? "True" : "False"},`,
-    ")",
-    ...(state.reweight ? WEIGHING : ["print(run.samples.mean(0), run.samples.std(0))"]),
-  );
-  return `${lines.join("\n")}\n`;
 }

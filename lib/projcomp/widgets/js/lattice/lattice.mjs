@@ -1,15 +1,15 @@
 // Objects on nine places of a floor: composed pictures of three settings, from the same noise.
 
-import { element } from "../shared/controls.mjs";
+import { element, inRoomOf } from "../shared/controls.mjs";
 import { Figure } from "../shared/figure.mjs";
 import { canvas, common } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
 import { choice, clamp, seedOf, whole } from "../shared/state.mjs";
-import { LatticePanel, PLACES, TITLES, opacityText } from "./panel.mjs";
+import { HINTS, LatticePanel, PLACES, TITLES, opacityText } from "./panel.mjs";
 import { LatticeScene, solid } from "./scene.mjs";
 
 const SHARED = ["chosen", "clutter", "level", "seed", "view"];
-const KEYS = [...SHARED, "bank", "rate", "most", "levels"];
+const KEYS = [...SHARED, "bank", "rate", "most", "levels", "source"];
 const BUDGET = 12; // ms of work in a frame
 const LEAST_RATE = 1e-3;
 const SECONDS = 4; // from the first level to the last
@@ -25,11 +25,13 @@ export class Lattice extends Figure {
     Object.assign(this, common(this.model.get("summary")));
     this.root.classList.add("pc-lattice");
     this.panes = Object.entries(TITLES).map(([setting, title]) => this.pane(setting, title));
-    this.hint = element("p", { class: "pc-hint pc-legend" });
+    const hint = (text = "") => element("p", { class: "pc-hint" }, text);
+    this.hint = hint();
+    const hints = inRoomOf(this.hint, Object.values(HINTS).map(hint));
     this.panel = new LatticePanel(this);
     const stage = element("div", { class: "pc-pictures" }, ...this.panes.flatMap((pane) => pane.nodes));
     const below = element("div", { class: "pc-below" }, this.panel.node, this.panel.transport);
-    this.root.append(this.notices, stage, this.hint, below, this.summary);
+    this.root.append(stage, hints, below, this.notices, this.summary);
   }
 
   /** A setting's title, picture and opacities; a click on the picture is one on the place. */

@@ -2,6 +2,7 @@
 
 import { button, choices, element, slider } from "../shared/controls.mjs";
 import { Panel } from "../shared/panel.mjs";
+import { callPython } from "../shared/python.mjs";
 import { levelText } from "../shared/telling.mjs";
 
 export const PLACES = [
@@ -11,7 +12,7 @@ export const TITLES = {
   A: "empty floor", B: "average of one-object pictures", C: "average of cluttered pictures",
 };
 const VIEWS = { picture: "the picture", belief: "the model's belief" };
-const HINTS = {
+export const HINTS = {
   picture: "Numbers: the opacity that is counted at each place of the floor; 1 is a solid object.",
   belief: "Numbers: the opacity of each place's object in what the model believes the clean picture to be.",
 };
@@ -29,7 +30,8 @@ export class LatticePanel extends Panel {
     super(host);
     this.places();
     this.noise();
-    this.sharing(this.transport, this.playing());
+    const copying = host.model.get("source") ? [this.copying(snippet)] : [];
+    this.sharing(this.transport, this.playing(), ...copying);
   }
 
   /** Buttons for the places, the front row at the bottom; of all one is in the tab order. */
@@ -100,4 +102,20 @@ export class LatticePanel extends Panel {
   }
 
   report() {}
+}
+
+/** Python that rebuilds the figure, and the opacities that it counts at the path's end. */
+function snippet(state) {
+  const { source, chosen, clutter, rate, most, levels, level, seed, view, name, summary } = state;
+  const named = { chosen, clutter, rate, most, levels, level, seed, view, source, name, alt: summary };
+  const lines = [
+    "import projcomp as pc", "from projcomp import scenes", "",
+    source.trimEnd(),
+    ...callPython("figure", "pc.Lattice", ["empty", "banks"], named),
+    "",
+    'for setting in "ABC":',
+    "    print(setting, figure.opacities(setting))",
+    "figure",
+  ];
+  return `${lines.join("\n")}\n`;
 }

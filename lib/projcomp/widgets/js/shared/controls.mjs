@@ -43,19 +43,26 @@ export function select(label, options, onInput) {
   return { node, input, set: (value) => (input.value = value) };
 }
 
+/** A labelled number; `set(value)` leaves alone what a reader is typing. */
 export function number(label, { min, max, step = 1 }, onInput) {
+  let typing = false;
+  let shown = "";
   const input = element("input", {
     type: "number", min, max, step, "aria-label": label,
+    oninput: () => (typing = true),
     onchange: () => {
-      const value = Number(input.value);
-      const kept = Number.isFinite(value) && input.value !== "" ? Math.min(max, Math.max(min, value)) : null;
-      onInput(kept);
+      const text = input.value;
+      typing = false;
+      input.value = shown; // until the state has taken what was typed
+      const value = Number(text);
+      if (text !== "" && Number.isFinite(value)) onInput(Math.min(max, Math.max(min, value)));
     },
     onkeydown: (e) => e.stopPropagation(),
   });
   const node = element("label", { class: "pc-field" }, element("span", {}, label), input);
   const set = (value) => {
-    if (document.activeElement !== input) input.value = String(value);
+    shown = String(value);
+    if (!typing && input.value !== shown) input.value = shown;
   };
   return { node, input, set };
 }
@@ -68,6 +75,12 @@ export function checkbox(label, onInput) {
 
 export function button(label, onClick, { title, pressed } = {}) {
   return element("button", { type: "button", onclick: onClick, title, "aria-pressed": pressed }, label);
+}
+
+/** A node in the room of the largest of some others, which are not seen: so nothing below it moves. */
+export function inRoomOf(node, others) {
+  const rooms = others.map((other) => element("div", { class: "pc-room", "aria-hidden": "true" }, other));
+  return element("div", { class: "pc-stack" }, node, ...rooms);
 }
 
 /** A folding group; open or closed at first. */

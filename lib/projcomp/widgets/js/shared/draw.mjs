@@ -9,6 +9,7 @@ export function palette(root) {
   return {
     paper: read("--pc-paper"),
     ink: read("--pc-ink"),
+    soft: read("--pc-soft"),
     faint: read("--pc-faint"),
     background: read("--pc-background"),
     composed: read("--pc-composed"),
@@ -261,7 +262,11 @@ export function chart({ context, width, height }, { xs, ys, top, now, colour, in
   context.strokeStyle = colour;
   context.lineWidth = 2;
   context.beginPath();
-  ys.forEach((y, i) => (i ? context.lineTo(px(xs[i]), py(y)) : context.moveTo(px(xs[i]), py(y))));
+  let drawn = false; // NaN leaves a gap
+  ys.forEach((y, i) => {
+    if (Number.isFinite(y)) context[drawn ? "lineTo" : "moveTo"](px(xs[i]), py(y));
+    drawn = Number.isFinite(y);
+  });
   context.stroke();
   if (now > 0) {
     context.strokeStyle = ink;

@@ -1,7 +1,7 @@
 // What every figure does: keeps a checked state, hears and tells the model, edits mixtures,
 // redraws once a frame, and takes itself away without a trace.
 
-import { element } from "./controls.mjs";
+import { element, inRoomOf } from "./controls.mjs";
 import * as draw from "./draw.mjs";
 import { editable, edited, withCopy, without } from "./editing.mjs";
 import { Handles } from "./handles.mjs";
@@ -85,10 +85,20 @@ export class Figure {
 
   /** Take a whole, checked state and show it. */
   accept(state) {
+    this.selected = this.selectedIn(state);
     this.state = state;
     this.scene.update(state);
     this.panel.follow(state);
     this.redraw();
+  }
+
+  /** Where the selected component is in another state, whose parts may have other places; or null. */
+  selectedIn(state) {
+    if (!this.selected) return null;
+    const [p, k] = this.selected;
+    const { name } = editable(this.state)[p];
+    const there = editable(state).findIndex((part) => part.name === name && k < part.spec.weights.length);
+    return there < 0 ? null : [there, k];
   }
 
   /** Change part of the state from within the figure; false if that makes no sense. */
@@ -163,13 +173,13 @@ export class Figure {
     this.guard(() => {
       const part = this.parts()[p];
       const spec = change === "delete" ? without(part, k) : edited(part, k, change);
-      if (change === "delete") this.selected = null;
+      if (change === "delete" && this.selected) this.selected = [p, Math.max(0, k - 1)];
       this.replace(part, spec);
     });
   }
 
   addComponent() {
-    const [p, k] = this.selected ?? [0, 0];
+    const [p, k] = this.selected;
     const part = this.parts()[p];
     if (this.guard(() => this.replace(part, withCopy(part, k)))) this.select(p, part.spec.weights.length);
   }
@@ -196,14 +206,21 @@ export class Figure {
     });
   }
 
+  /** The legend as it is now, in room for the largest that the figure's controls can make of it. */
   paintLegend() {
-    const rows = this.legendRows();
-    const key = JSON.stringify(rows);
+    const all = [this.legendRows(), ...this.largestLegends()];
+    const key = JSON.stringify(all);
     if (this.legendKey === key) return;
     this.legendKey = key;
-    this.legend.replaceChildren(...rows.map(([role, style, text]) =>
-      element("span", { class: "pc-key", style: `--pc-key:var(--pc-${role})`, "data-line": style }, text),
-    ));
+    const [now, ...others] = all.map((rows) => element("div", { class: "pc-keys" }, ...rows.map(legendEntry)));
+    now.classList.add("pc-legend");
+    const fresh = inRoomOf(now, others);
+    this.legend.replaceWith(fresh);
+    this.legend = fresh;
+  }
+
+  largestLegends() {
+    return [];
   }
 
   // -- telling ------------------------------------------------------------------------------
@@ -246,4 +263,8 @@ export class Figure {
     if (!inNotebook()) history.replaceState(null, "", hash);
     return this.copy(`${location.href.split("#")[0]}${hash}`, "Link");
   }
+}
+
+function legendEntry([role, style, text]) {
+  return element("span", { class: "pc-key", style: `--pc-key:var(--pc-${role})`, "data-line": style }, text);
 }

@@ -1,12 +1,11 @@
 // The chosen component's numbers: mean, spread and share, to read and to type.
 
-import { button, element, group, number, slider } from "./controls.mjs";
+import { button, element, number, slider } from "./controls.mjs";
 import { componentOf } from "./editing.mjs";
 
-/** Adds the group to a panel, open or folded; names: of the coordinates. */
-export function inspector(panel, names, open = true) {
-  const { host } = panel;
-  const box = group("chosen component", open);
+/** Fills the panel's group for the chosen component, which is there while one is; names: of the coordinates. */
+export function inspector(panel, names) {
+  const { host, chosen: box } = panel;
   const name = element("p", { class: "pc-hint" });
   box.append(name);
   const current = () => {
@@ -17,13 +16,17 @@ export function inspector(panel, names, open = true) {
     const component = current();
     if (component) host.edit(...host.selected, make(component));
   };
+  panel.followers.push(() => {
+    box.hidden = !current();
+    if (!box.hidden) name.textContent = `${host.parts()[host.selected[0]].name}, component ${host.selected[1] + 1}`;
+  });
+  const add = (control, show) => panel.add(box, control, () => {
+    const component = current();
+    if (component) show(component);
+  });
   const entry = (label, get, set, limits) => {
-    const control = number(label, limits, (value) => value !== null && edit((c) => set(c, value)));
-    panel.add(box, control, () => {
-      const component = current();
-      control.input.disabled = !component;
-      if (component) control.set(Number(get(component).toFixed(3)));
-    });
+    const control = number(label, limits, (value) => edit((c) => set(c, value)));
+    add(control, (component) => control.set(Number(get(component).toFixed(3))));
   };
   const far = { min: -100, max: 100, step: 0.1 };
   names.forEach((label, axis) => {
@@ -39,18 +42,13 @@ export function inspector(panel, names, open = true) {
   const weight = slider("share", {
     min: 0.02, max: 1, step: 0.01, show: (w) => w.toFixed(2), onInput: (value) => edit(() => ({ weight: value })),
   });
-  panel.add(box, weight, () => {
-    const component = current();
-    weight.input.disabled = !component || component.size === 1;
-    if (component) weight.set(component.weight);
-    name.textContent = component
-      ? `${host.parts()[host.selected[0]].name}, component ${host.selected[1] + 1}`
-      : "Choose a handle in the picture.";
+  add(weight, (component) => {
+    weight.input.disabled = component.size === 1;
+    weight.set(component.weight);
   });
   box.append(element(
     "div", { class: "pc-buttons" },
     button("Add component", () => host.addComponent()),
-    button("Remove", () => host.selected && host.edit(...host.selected, "delete")),
+    button("Remove", () => host.edit(...host.selected, "delete")),
   ));
-  panel.node.append(box);
 }

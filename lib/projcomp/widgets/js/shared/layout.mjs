@@ -11,7 +11,7 @@ export function common(label) {
   return {
     root: element("div", { class: "pc-live", role: "group", "aria-label": label }),
     notices: element("div", { class: "pc-notice", role: "status", hidden: true }),
-    legend: element("div", { class: "pc-legend" }),
+    legend: element("div", { class: "pc-stack" }, element("div", { class: "pc-legend pc-keys" })),
     summary: element("div", { class: "pc-summary", "aria-live": "polite" }),
   };
 }
@@ -26,10 +26,13 @@ export function pane(words) {
   return { plane, svg, view: element("div", { class: "pc-field-of-view" }, plane, svg) };
 }
 
-/** Put the picture and what belongs under it beside the panel. */
+/**
+ * Put the picture and what belongs under it beside the panel. What comes and goes is last, so that
+ * no control moves under a reader's hand.
+ */
 export function place({ root, notices, stage, legend, summary }, panel) {
   const left = element("div", { class: "pc-left" }, stage, legend, panel.transport);
-  root.append(notices, element("div", { class: "pc-body" }, left, panel.node), summary);
+  root.append(element("div", { class: "pc-body" }, left, panel.node, panel.chosen), notices, summary);
 }
 
 /** Show a text (none hides it), perhaps with more behind it. */

@@ -2,13 +2,17 @@
 
 import { button, checkbox, element, group } from "./controls.mjs";
 
-/** `transport` goes under the figure's picture, `node` beside it; both follow its state. */
+/**
+ * `transport` goes under the figure's picture, `node` beside it, and `chosen`, which comes and goes,
+ * after both; all follow its state.
+ */
 export class Panel {
   constructor(host) {
     this.host = host;
     this.followers = [];
     this.node = element("div", { class: "pc-panel" });
     this.transport = element("div", { class: "pc-transport" });
+    this.chosen = element("div", { class: "pc-chosen", role: "group", "aria-label": "chosen component", hidden: true });
   }
 
   /** Make every control show the state. */
@@ -38,6 +42,7 @@ export class Panel {
   /** The button that starts and stops the figure's player. */
   playing() {
     this.playButton = button("Play", () => this.host.play());
+    this.playButton.className = "pc-play";
     return this.playButton;
   }
 
@@ -51,9 +56,11 @@ export class Panel {
     return button(label, () => host.change({ seed: host.state.seed + 1 }), { title: "the next seed" });
   }
 
-  /** snippet: makes Python of a state. */
+  /** snippet: makes Python of a state, with the figure's name and summary. */
   copying(snippet) {
-    return button("Copy as Python", () => this.host.copy(snippet(this.host.state), "Python"));
+    const { host } = this;
+    const whole = () => ({ ...host.state, name: host.model.get("name"), summary: host.model.get("summary") });
+    return button("Copy as Python", () => host.copy(snippet(whole()), "Python"));
   }
 
   /** The buttons that every figure ends with, after some of its own. */

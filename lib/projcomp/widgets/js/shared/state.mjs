@@ -79,10 +79,3 @@ export function followed(link, current, keys) {
   });
   return { ...current, ...Object.fromEntries(told) };
 }
-
-/** A nested list, as Python writes it. */
-export const pythonList = (value) => JSON.stringify(value).replace(/,/g, ", ");
-
-/** Python that rebuilds a mixture. */
-export const mixturePython = (m) =>
-  `pc.GaussianMixture(\n    ${pythonList(m.weights)},\n    ${pythonList(m.means)},\n    ${pythonList(m.covariances)},\n)`;

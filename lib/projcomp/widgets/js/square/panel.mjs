@@ -4,7 +4,7 @@ import { WARPS } from "../maths/warp.mjs";
 import { choices, element, list, select, slider } from "../shared/controls.mjs";
 import { inspector } from "../shared/inspector.mjs";
 import { Panel } from "../shared/panel.mjs";
-import { mixturePython } from "../shared/state.mjs";
+import { callPython, partsPython } from "../shared/python.mjs";
 import { OPERATORS } from "../shared/telling.mjs";
 
 export const ROUTES = { first: "compose, then map", second: "map, then compose" };
@@ -27,12 +27,12 @@ export class SquarePanel extends Panel {
     const about = element("p", { class: "pc-hint" },
       "Largest difference of log densities, where either is above a millionth of its peak.");
     this.node.append(element("div", {}, this.readout.node, about));
-    inspector(this, ["u", "v"], false);
+    inspector(this, ["u", "v"]);
     this.sharing(this.node, this.copying(snippet));
   }
 
   amount() {
-    const place = element("div");
+    const place = element("div", { class: "pc-amount" });
     let control = null;
     let shown = null;
     this.transport.append(place);
@@ -68,24 +68,21 @@ export class SquarePanel extends Panel {
   }
 }
 
-/** Python that rebuilds both routes with the library. */
-function snippet({ background, concepts, operator, warp, amount }) {
-  const angle = `math.radians(${amount})`;
-  const given = { rotation: angle, shear: angle, banana: String(amount), polar: "" }[warp];
-  const wrap = (text) => (warp === "polar" ? `pc.warps.Wrapped(${text}, axis=1)` : text);
-  const lines = ["import math", "", "import projcomp as pc", ""];
-  lines.push(`background = ${wrap(mixturePython(background))}`);
-  concepts.forEach((c, i) => lines.push(`concept_${i + 1} = ${wrap(mixturePython(c))}`));
-  const names = concepts.map((_, i) => `concept_${i + 1}`).join(", ");
-  const compose = (base, rest) =>
-    operator === "product" ? `pc.simple_product(${rest})` : `pc.compose(${base}, ${rest})`;
-  lines.push(
-    `parts = [background, ${names}]`,
-    `warp = pc.warps.${warp}(${given})`,
-    `first = pc.pushforward(${compose("parts[0]", "parts[1:]")}, warp)`,
-    "pushed = [pc.pushforward(part, warp) for part in parts]",
-    `second = ${compose("pushed[0]", "pushed[1:]")}`,
-    "print(first.log_prob([0.3, 0.2]) - second.log_prob([0.3, 0.2]))",
-  );
+/** Python that rebuilds the figure, both routes, and how far they differ. */
+function snippet(state) {
+  const { warp, amount, boxes, operator, route, show, name, summary } = state;
+  const [box, pixelBox] = boxes[warp];
+  const named = {
+    warp, amount: WARPS[warp].label ? amount : null, box, pixel_box: pixelBox, show, operator, route, name, alt: summary,
+  };
+  const lines = [
+    "import projcomp as pc", "",
+    ...partsPython(state),
+    ...callPython("figure", "pc.Square", ["background", "concepts"], named),
+    "",
+    "first, second = figure.routes",
+    'print("routes differ by", figure.differences())',
+    "figure",
+  ];
   return `${lines.join("\n")}\n`;
 }

@@ -65,8 +65,9 @@ export class SquareScene {
     return { name: how, density: this.square()[how], key: `${operator} ${this.key}` };
   }
 
-  /** How far the two routes differ, for an operator. */
+  /** How far the two routes differ, for an operator; NaN where it makes no distribution. */
   difference(operator) {
+    if (!this.exists(operator)) return NaN;
     const { first, second } = this.square(operator);
     const field = this.field(this.pixelBox);
     const key = `${this.key} ${this.pixelBox}`;
@@ -77,10 +78,16 @@ export class SquareScene {
    * true, false, or null where the tails do not decide. Where a feature is an angle, they are those
    * of the other one alone: what is wrapped stays between two positive bounds.
    */
-  normalisable() {
-    const { features } = this.square();
-    if (!this.warp.periodic) return features.normalisable(0);
-    const first = (density) => density && density.marginal(0);
-    return new Composition(first(features.background), features.concepts.map(first)).normalisable(0);
+  normalisable(operator = this.state.operator) {
+    return this.kept.get(`normalisable ${operator}`, this.key, () => {
+      const { features } = this.square(operator);
+      if (!this.warp.periodic) return features.normalisable(0);
+      const first = (density) => density && density.marginal(0);
+      return new Composition(first(features.background), features.concepts.map(first)).normalisable(0);
+    });
+  }
+  /** Whether an operator makes a distribution, as far as is known. */
+  exists(operator = this.state.operator) {
+    return this.normalisable(operator) !== false;
   }
 }

@@ -84,13 +84,18 @@ export class Square extends Figure {
     this.describe();
   }
 
-  legendRows() {
-    const { show, operator } = this.state;
+  legendRows(state = this.state, exists = this.scene.exists()) {
+    const { show, operator } = state;
     const rows = [];
-    if (show.includes("composition")) rows.push(["composed", "fill", OPERATORS[operator]]);
-    if (show.includes("parts")) rows.push(...partRows(this.state));
+    if (show.includes("composition") && exists) rows.push(["composed", "fill", OPERATORS[operator]]);
+    if (show.includes("parts")) rows.push(...partRows(state));
     if (show.includes("grid")) rows.push(["faint", "solid", "lines of constant u or v"]);
     return rows;
+  }
+
+  largestLegends() {
+    const show = ["composition", "parts", "grid"];
+    return ["composition", "product"].map((operator) => this.legendRows({ ...this.state, show, operator }, true));
   }
 
   told() {

@@ -1,14 +1,17 @@
 // The square, drawn: features in one plane, pixels in the other, and the lines that show the warp.
 
+import * as axes from "../shared/axes.mjs";
 import * as draw from "../shared/draw.mjs";
 
 const SAMPLES = 96;
+const LINES = 14; // of constant u or v, at most
 
 export function paintPlane(canvas, box, scene, state, colours, { parts, composed, map, names }) {
   const { context, width, height } = draw.prepare(canvas);
   const frame = new draw.Frame(box, width, height);
   const field = scene.field(box);
-  if (state.show.includes("composition")) {
+  const exists = scene.exists();
+  if (state.show.includes("composition") && exists) {
     draw.heat(context, frame, field, scene.masses(composed, box), colours.paper, colours.composed);
   }
   if (state.show.includes("grid")) paintGrid(context, frame, scene, colours.faint, map);
@@ -19,26 +22,18 @@ export function paintPlane(canvas, box, scene, state, colours, { parts, composed
       draw.outlines(context, frame, field, scene.masses(part, box), colour, dash);
     });
   }
+  axes.numbers(context, frame, colours);
   paintNames(context, frame, names, colours);
+  if (!exists) axes.nothing(context, frame, colours);
   return { frame, width, height };
 }
 
 /** The axes' names at their ends: right, top, and perhaps bottom. */
 function paintNames(context, { width, height }, [right, top, bottom], { ink, paper }) {
-  context.font = "13px sans-serif";
-  context.lineWidth = 3;
-  context.lineJoin = "round";
-  context.strokeStyle = paper;
-  context.fillStyle = ink;
-  const write = (text, x, y, align) => {
-    context.textAlign = align;
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
-  };
+  const write = axes.pen(context, "13px sans-serif", ink, paper);
   write(right, width - 6, height - 7, "right");
   write(top, 6, 16, "left");
-  if (bottom) write(bottom, 6, height - 7, "left");
-  context.textAlign = "left";
+  if (bottom) write(bottom, 6, height - 24, "left");
 }
 
 /** Lines of constant u and of constant v over the box of features, under a map. */
@@ -54,21 +49,10 @@ function paintGrid(context, frame, { box, warp }, colour, map) {
       context[s ? "lineTo" : "moveTo"](frame.x(x), frame.y(y));
     }
   };
-  const across = warp.periodic ? Math.PI / 6 : stepOf(top - bottom);
-  for (const u of ticks(left, right, stepOf(right - left))) line((t) => [u, bottom + t * (top - bottom)]);
-  for (const v of ticks(bottom, top, across)) line((t) => [left + t * (right - left), v]);
+  const across = warp.periodic ? Math.PI / 6 : axes.stepOf(top - bottom, LINES);
+  const along = axes.stepOf(right - left, LINES);
+  for (const u of axes.ticks(left, right, along)) line((t) => [u, bottom + t * (top - bottom)]);
+  for (const v of axes.ticks(bottom, top, across)) line((t) => [left + t * (right - left), v]);
   context.stroke();
   context.globalAlpha = 1;
-}
-
-function ticks(low, high, step) {
-  const first = Math.ceil(low / step - 1e-9);
-  const count = Math.floor(high / step + 1e-9) - first + 1;
-  return Array.from({ length: Math.max(0, count) }, (_, i) => (first + i) * step);
-}
-
-/** A round step of which about ten fit. */
-function stepOf(range) {
-  const unit = 10 ** Math.floor(Math.log10(range / 10));
-  return unit * [1, 2, 5, 10].find((m) => 14 * m * unit >= range);
 }
