@@ -57,7 +57,7 @@ def test_page_is_complete_without_a_network(built: Book) -> None:
     assert 'alt="A line"' in built.html
     assert "https://" not in built.html.replace("https://www.sphinx-doc.org", "")
     mathjax = built.out / "_static" / "mathjax"
-    assert (mathjax / "tex-chtml.js").exists()
+    assert (mathjax / "formulas.js").exists()
     assert list(mathjax.glob("output/chtml/fonts/woff-v2/*.woff"))
     assert sum(f.stat().st_size for f in mathjax.rglob("*") if f.is_file()) < 12e6
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import traceback
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,6 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parent
 ASSETS = PACKAGE / "assets"
-MATHJAX_FILES = (
-    "tex-chtml.js",
-    "input/tex/extensions/*.js",
-    "output/chtml/fonts/woff-v2/*.woff",
-)
 FIGURES = "figures.js"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CACHES = 2
@@ -43,10 +37,10 @@ REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"
 def setup(app: Sphinx) -> dict[str, bool]:
     prepare_kernels()
     own_folders(build_folder(app) / "home")
+    app.setup_extension("projcomp.sphinxmath")
     app.add_config_value("projcomp_library", "", "env", [str])
     app.connect("config-inited", key_execution_cache)
     app.connect("config-inited", forget_unfinished_build)
-    app.connect("config-inited", load_mathjax_locally)
     app.connect("builder-inited", add_assets)
     app.connect("env-before-read-docs", execute_ahead)
     app.connect("doctree-read", check_outputs)
@@ -153,27 +147,11 @@ def add_assets(app: Sphinx) -> None:
     app.config.html_static_path.append(str(ASSETS))
 
 
-def load_mathjax_locally(app: Sphinx, config: Config) -> None:
-    config.mathjax_path = "mathjax/tex-chtml.js"
-
-
 def copy_assets(app: Sphinx, exception: Exception | None) -> None:
-    """Copy what the pages need of MathJax (9.6 MB of 31), and the book's own files.
-
-    Sphinx copies static files too, but not where no page has changed.
-    """
+    """Sphinx copies static files too, but not where no page has changed."""
     if exception is not None or app.builder.format != "html":
         return
-    spec = find_spec("sphinx-mathjax-offline")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("sphinx-mathjax-offline is not installed: see requirements.txt")
-    source = Path(spec.origin).parent / "static" / "mathjax"
     static = Path(app.outdir, "_static")
-    for path in (path for pattern in MATHJAX_FILES for path in source.glob(pattern)):
-        target = static / "mathjax" / path.relative_to(source)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
     for path in ASSETS.iterdir():
         shutil.copyfile(path, static / path.name)
     (static / FIGURES).write_text(bundle.page_script(), encoding="utf-8")
@@ -182,10 +160,7 @@ def copy_assets(app: Sphinx, exception: Exception | None) -> None:
 def load_figures(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """The script of the live figures, on the pages that have any; formulas wait for them."""
-    for script in context["script_files"]:
-        if "mathjax" in str(script.filename):
-            script.attributes["type"] = "text/later"  # book.js starts it, after the first figure
+    """The script of the live figures, on the pages that have any."""
     if 'class="pc-figure"' in context.get("body", ""):
         app.add_js_file(FIGURES, **{"async": "async"})
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 EXECUTES = "execution"
 """No chapter names what executes it."""
-UNREAD = {".css", ".js", ".md", ".mjs", ".svg"}
-"""Style sheets, scripts, drawings and notes: no output of a cell that a page shows has them."""
+UNREAD = {".css", ".html", ".js", ".md", ".mjs", ".svg", ".txt", ".woff2"}
+"""Style sheets, scripts, templates, fonts and notes: no output that a page shows has them."""
 COMPUTED = re.compile(
     r"\b(importlib|import_module|__import__|runpy|pkgutil)\b|(?<![.\w])(exec|eval)\("
 )

@@ -34,6 +34,12 @@ LOOKS = """all => all.map(shown => {
     const { filter, mixBlendMode } = getComputedStyle(shown);
     return [filter, mixBlendMode, shown.src ?? shown.className];
 })"""
+# A picture that is far away waits for the reader.
+ALL_LOADED = """async all => Promise.all(all.map(async image => {
+    image.loading = "eager";
+    await image.decode().catch(() => {});
+    return [image.naturalWidth, image.src];
+}))"""
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
 
 
@@ -112,7 +118,7 @@ def test_pictures_have_words(desktop: Visit) -> None:
 
 def test_pictures_are_there(desktop: Visit) -> None:
     images = desktop.page.locator(".bd-article img")
-    for width, source in images.evaluate_all("all => all.map(i => [i.naturalWidth, i.src])"):
+    for width, source in images.evaluate_all(ALL_LOADED):
         assert width > 0, source
 
 

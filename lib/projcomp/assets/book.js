@@ -14,15 +14,44 @@
   const article = document.querySelector(".bd-article");
   if (article) new ResizeObserver(makeReachable).observe(article);
 
-  // Formulas after figures: typesetting holds up a page for half a second.
-  const typeset = () => {
-    for (const later of document.querySelectorAll("script[type='text/later']")) {
-      const script = document.createElement("script");
-      script.src = later.src;
-      document.head.append(script);
+  // Formulas after figures, the nearest to the reader first, and a few at a time: all at once they
+  // would hold up a page for seconds.
+  const SLICE = 50; // ms
+  const pause = () => new Promise((done) => setTimeout(done));
+  let waiting = [];
+
+  const typesetRest = async () => {
+    let count = 4;
+    while (waiting.length) {
+      await pause();
+      const start = performance.now();
+      MathJax.typeset(waiting.splice(0, count));
+      const took = performance.now() - start;
+      count = Math.ceil(Math.min(2 * count, Math.max(1, (count * SLICE) / took)));
     }
   };
-  requestAnimationFrame(() => setTimeout(typeset));
+
+  const loadFormulas = () => {
+    const later = document.querySelector("script[type='text/later']");
+    if (!later) return;
+    const distance = ({ top, bottom }) => Math.max(top - innerHeight, -bottom);
+    waiting = [...document.querySelectorAll(".math")]
+      .map((formula) => [distance(formula.getBoundingClientRect()), formula])
+      .sort(([a], [b]) => a - b)
+      .map(([, formula]) => formula);
+    MathJax.startup = {
+      typeset: false,
+      pageReady: () => MathJax.startup.defaultPageReady().then(typesetRest),
+    };
+    const script = document.createElement("script");
+    script.src = later.src;
+    document.head.append(script);
+  };
+  requestAnimationFrame(() => setTimeout(loadFormulas));
+  addEventListener("beforeprint", () => { // paper waits for nothing
+    if (window.MathJax?.typeset) MathJax.typeset(waiting.splice(0));
+    for (const picture of document.querySelectorAll("img[loading=lazy]")) picture.loading = "eager";
+  });
 
   // On paper nothing can be opened, and all is white: print the collapsed proofs, in light colours,
   // and take both back afterwards. Some browsers tell of it by an event, some by the medium.

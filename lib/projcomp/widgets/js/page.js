@@ -107,7 +107,7 @@
     }
   }
 
-  // As soon as the page is parsed: "DOMContentLoaded" would wait for the typesetting of formulas.
+  // As soon as the page is parsed, but in a task of its own: other scripts start then, too.
   if (document.readyState !== "loading") start();
-  else document.addEventListener("readystatechange", start, { once: true });
+  else document.addEventListener("readystatechange", () => setTimeout(start), { once: true });
 })();
