@@ -10,7 +10,7 @@ import traitlets
 from projcomp import _check
 from projcomp.composition import Composition, bayes, compose, simple_product
 from projcomp.densities import Density
-from projcomp.widgets import checks, explorer_still
+from projcomp.widgets import checks, explorer_still, fates_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import fitted_box, from_spec, to_spec
@@ -231,7 +231,8 @@ class Explorer(Figure):
         return np.full(count, -np.log(max(count, 1)))
 
     def still(self) -> Still:
-        return explorer_still.draw(self.composition, self.state())
+        draw = fates_still.draw if self.view == "fates" else explorer_still.draw
+        return draw(self.composition, self.state())
 
 
 def _preset_states() -> dict[str, dict]:

@@ -109,8 +109,13 @@ class Scene:
         """The interaction field at cell centres of a coarse grid."""
         return self.composition.interaction(self.grid(FIELD).points, self.sigma)
 
-    def shadow(self, index: int, direction: Sequence[float]) -> Shadow | None:
-        """The composition's marginal along a unit vector beside that of the concept."""
+    def shadow(
+        self, index: int, direction: Sequence[float], samples: Particles | None = None
+    ) -> Shadow | None:
+        """The composition's marginal along a unit vector beside that of the concept.
+
+        samples: whose histogram is wanted; the scene's own if None.
+        """
         if index >= len(self.composition.concepts):
             return None
         # A grid that lies along the vector: cells shared out among slanting bins would blur.
@@ -125,17 +130,11 @@ class Scene:
         own = torch.softmax(logs.reshape(-1), 0).reshape(FINE, FINE).sum(1)
         target = _projected(self.composition.concepts[index], along)
         wanted = Grid([low], [high], FINE).masses(target, self.sigma)
-        bars = None
-        if self.particles:
-            values = self.particles.points @ along
-            bars = self.histogram(values, (low, high), BINS) * BINS / FINE
+        bars, samples = None, samples or self.particles
+        if samples:
+            values = samples.points @ along
+            bars = histogram(values, samples.shares, (low, high), BINS) * BINS / FINE
         return Shadow(own, wanted, bars)
-
-    def histogram(self, values: Tensor, span: tuple[float, float], bins: int) -> np.ndarray:
-        """Shares of the samples in equal bins; what lies outside is lost."""
-        shares = self.particles.shares
-        weights = np.full(len(values), 1 / len(values)) if shares is None else shares.numpy()
-        return np.histogram(values.numpy(), bins, span, weights=weights)[0]
 
     @cached_property
     def particles(self) -> Particles | None:
@@ -163,6 +162,14 @@ class Scene:
             shares = torch.softmax(_between(levels, logs, self.sigma), 0)
         passed = int((levels >= self.sigma).sum())
         return Particles(_between(levels, path, self.sigma), shares, path[: max(passed, 1)])
+
+
+def histogram(
+    values: Tensor, shares: Tensor | None, span: tuple[float, float], bins: int
+) -> np.ndarray:
+    """Shares of the samples in equal bins; what lies outside is lost."""
+    weights = np.full(len(values), 1 / len(values)) if shares is None else shares.numpy()
+    return np.histogram(values.numpy(), bins, span, weights=weights)[0]
 
 
 def _log_weights(density: Composition, levels: Tensor, path: Tensor) -> Tensor:

@@ -17,10 +17,10 @@ from projcomp.composition import Composition
 from projcomp.densities import Flat
 from projcomp.grid import Grid
 from projcomp.widgets import still
-from projcomp.widgets.explorer_scene import COARSE, FINE, Scene
+from projcomp.widgets.explorer_scene import COARSE, FINE, Particles, Scene, histogram
 from projcomp.widgets.still import Row, Still
 
-SIZE, MARGIN = 420, 64
+SIZE, WIDE, MARGIN = 420, 640, 64
 LINE, BARS = (470, 300), (190, 300)
 NARROW, BARS_BELOW = 360, 180
 FOOT = 22  # pixels below the line, for its numbers
@@ -70,8 +70,12 @@ def legend_rows(scene: Scene) -> list[Row]:
 def _plane(scene: Scene) -> still.Picture:
     show = scene.state["show"]
     margin = MARGIN if "shadows" in show else 0
-    figure = still.sheet(SIZE + 2 + 2 * margin, SIZE + 2 + margin, legend_rows(scene))
-    ax = still.pane(figure, 1 + margin, 1 + margin, SIZE, SIZE)
+    wide = high = SIZE
+    if "fate" in scene.state["controls"]:  # in its box's shape
+        left, bottom, right, top = scene.state["box"]
+        wide, high = WIDE, round(WIDE * (top - bottom) / (right - left))
+    figure = still.sheet(wide + 2 + 2 * margin, high + 2 + margin, legend_rows(scene))
+    ax = still.pane(figure, 1 + margin, 1 + margin, wide, high)
     still.plane(ax, scene.box)
     if "interaction" in show:
         _signed(ax, scene)
@@ -88,7 +92,7 @@ def _plane(scene: Scene) -> still.Picture:
     if scene.particles:
         _particles(ax, scene)
     if "shadows" in show and scene.exists:
-        strips = (1 + margin, 0, SIZE, margin), (1 + margin + SIZE, 1 + margin, margin, SIZE)
+        strips = (1 + margin, 0, wide, margin), (1 + margin + wide, 1 + margin, margin, high)
         for index, (strip, direction) in enumerate(
             zip(strips, scene.state["directions"], strict=False)
         ):
@@ -145,15 +149,23 @@ def _arrows(ax: Axes, scene: Scene) -> None:
 
 
 def _particles(ax: Axes, scene: Scene) -> None:
-    points, shares, ways = scene.particles
-    for track in ways[:, :TRACKS].unbind(1):
+    ways = scene.particles.ways
+    watched = "play" in scene.state["controls"]
+    for track in ways[:, :TRACKS].unbind(1) if watched else ():
         ax.plot(*track.T.numpy(), color=still.FAINT, linewidth=1, zorder=2.5)
+    draw_dots(ax, scene.particles)
+    if watched:
+        ax.plot(*ways[:, 0].T.numpy(), color=plots.CONCEPTS[0], linewidth=2, zorder=3.5)
+
+
+def draw_dots(ax: Axes, found: Particles) -> None:
+    """Samples; with shares of the whole weight their areas are as these."""
+    points, shares, _ = found
     sizes = torch.full((len(points),), float(DOT))
     if shares is not None:  # as large on average
         relative = shares * len(points)
         sizes = relative * min(DOT, LARGEST_DOT / float(relative.max()))
     plots.samples(ax, points, still.INK, size=4 / math.pi * sizes.numpy())
-    ax.plot(*ways[:, 0].T.numpy(), color=plots.CONCEPTS[0], linewidth=2, zorder=3.5)
 
 
 def _shadow(ax: Axes, scene: Scene, index: int, direction) -> None:
@@ -162,23 +174,30 @@ def _shadow(ax: Axes, scene: Scene, index: int, direction) -> None:
     shadow = scene.shadow(index, direction)
     if shadow is None:
         return
-    bars = shadow.bars
-    peak = max(float(values.max()) for values in shadow if values is not None)
-    reach, upright = (0, peak / 0.94), index == 0
+    curves = [
+        (shadow.own, plots.COMPOSED, plots.LINES[0]),
+        (shadow.wanted, plots.CONCEPTS[index], plots.LINES[1]),
+    ]
+    draw_strip(ax, curves, shadow.bars, index == 0)
+    along, own = (np.arange(FINE) + 0.5) / FINE, shadow.own.numpy()
+    fill = ax.fill_between if index == 0 else ax.fill_betweenx
+    fill(along, own, color=plots.COMPOSED, alpha=0.14, linewidth=0)
+
+
+def draw_strip(ax: Axes, curves: list, bars: np.ndarray | None, upright: bool) -> None:
+    """Curves (masses, colour, line) along a margin of the plane, perhaps over bars."""
+    peak = max(
+        float(values.max()) for values in (*(c[0] for c in curves), bars) if values is not None
+    )
+    reach = (0, peak / 0.94)
     ax.set(xlim=(0, 1) if upright else reach, ylim=reach if upright else (0, 1))
     if bars is not None:
         places = (np.arange(len(bars)) + 0.5) / len(bars)
         draw_bars = ax.bar if upright else ax.barh
         draw_bars(places, bars, 0.9 / len(bars), color=still.INK, alpha=0.3, linewidth=0)
-    along = (np.arange(FINE) + 0.5) / FINE
-    own, wanted = shadow.own.numpy(), shadow.wanted.numpy()
-    fill = ax.fill_between if upright else ax.fill_betweenx
-    fill(along, own, color=plots.COMPOSED, alpha=0.14, linewidth=0)
-    for values, colour, line in (
-        (own, plots.COMPOSED, plots.LINES[0]),
-        (wanted, plots.CONCEPTS[index], plots.LINES[1]),
-    ):
-        pair = (along, values) if upright else (values, along)
+    for values, colour, line in curves:
+        along = (np.arange(len(values)) + 0.5) / len(values)
+        pair = (along, values.numpy()) if upright else (values.numpy(), along)
         ax.plot(*pair, color=colour, linestyle=line, linewidth=1.8)
 
 
@@ -224,7 +243,8 @@ def _curves(ax: Axes, scene: Scene) -> None:
         composed = (grid.masses(composition, sigma) / grid.volume).numpy()
         peak = max(peak, composed.max())
     if scene.particles:
-        shares = scene.histogram(scene.particles.points[:, 0], (left, right), LINE_BINS)
+        points, weights, _ = scene.particles
+        shares = histogram(points[:, 0], weights, (left, right), LINE_BINS)
         edges = np.linspace(left, right, LINE_BINS + 1)
         heights = shares * LINE_BINS / (right - left)
         ax.bar(

@@ -27,6 +27,7 @@ export class Explorer extends Figure {
     this.chosen = 0;
     this.player = new Player(this, "sigma", SECONDS);
     this.start(el, new Scene());
+    if (this.fate) this.select(0, 0);
   }
 
   build() {
@@ -44,13 +45,12 @@ export class Explorer extends Figure {
     place(this, this.panel);
   }
 
-  /** A word over the picture, and the background chosen, so that its tips are in reach. */
+  /** A word over the picture. The background is chosen, so that its tips are in reach. */
   headline() {
     this.fate = element("p", { class: "pc-headline" });
     const [left, bottom, right, top] = this.model.get("box");
     this.stage.style.setProperty("--pc-shape", (right - left) / (top - bottom));
     this.stage = element("div", { class: "pc-hero" }, this.fate, this.stage);
-    this.selected = [0, 0];
   }
 
   checked(state) {
