@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import projcomp as pc
@@ -259,3 +260,15 @@ def test_the_lattices_pictures_and_numbers_are_the_live_ones(opened: Page, view:
         verdict = told.locator(".pc-verdict div").all_inner_texts()
         assert verdict == lattice_still.verdict(pane.opacities, own.chosen)
     assert found.locator(".pc-hint.pc-legend").inner_text() == lattice_still.HINTS[view]
+
+
+@pytest.mark.parametrize("kind", ["line", "square", "lattice"])
+def test_on_a_phone_panels_are_stacked(browser: Browser, tmp_path: Path, kind: str):
+    path = write_page(tmp_path, "Without scripts", {kind: FIGURES[kind]})
+    page = open_page(browser, path, java_script_enabled=False)
+    wide = page.locator(".pc-still").bounding_box()
+    page.set_viewport_size({"width": 360, "height": 700})
+    narrow = page.locator(".pc-still").bounding_box()
+    page.context.close()
+    assert wide["width"] > 1.4 * wide["height"]
+    assert 300 < narrow["width"] <= 344 and narrow["height"] > 1.2 * narrow["width"]
