@@ -79,6 +79,20 @@ def test_the_numbers_of_the_plane(page: Page):
     expect(found.locator(".pc-summary")).to_contain_text(SAYING)
 
 
+def test_at_a_level_where_there_is_none_though_there_is_one_at_zero(page: Page):
+    found = figure(page, "plane")
+    spread = found.evaluate(
+        """f => f.pcModel.get("concepts").map(
+            (c, i) => ({ ...c, covariances: [[[i ? 1 : 0.1, 0], [0, i ? 1 : 0.1]]] }))"""
+    )
+    change = {"operator": "product", "concepts": spread, "weights": [1, -1.5], "show": ["truth"]}
+    there = told(found, **change, sigma=0.1)
+    assert there["normalisable"] == "yes at σ = 0, yes here" and there["gap"] is not None
+    gone = told(found, sigma=3.0)
+    assert gone["normalisable"] == "yes at σ = 0, no here" and gone["gap"] is None
+    assert largest_change(pixels(found), picture(found, show=[])) == 0
+
+
 def test_the_picture_says_so(page: Page):
     found = figure(page, "plane")
     strip = """async (canvas) => {
