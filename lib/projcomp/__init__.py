@@ -42,13 +42,14 @@ _HOME = {
     "SuperpositionRun": "samplers",
     "diagnose": "diagnostics",
     "find_blocks": "diagnostics",
+    "Table": "tables",
     "Explorer": "widgets",
     "Square": "widgets",
     "Lattice": "widgets",
 }
 _MODULES = (
     "densities", "composition", "diagnostics", "grid", "metrics", "networks", "noise", "plots",
-    "samplers", "scenes", "warps", "widgets",
+    "samplers", "scenes", "tables", "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

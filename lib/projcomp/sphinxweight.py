@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from projcomp.widgets.bundle import FOLDER
+
+COLOURS = FOLDER / "shared" / "colours.css"
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 SHEET, SCRIPT = "page.css", "page.js"
 SHEETS = (
@@ -34,6 +37,7 @@ SCRIPTS = (
 )  # fmt: skip
 TABS = "design-tabs.js"
 PICTURE = re.compile(r'(src|srcset)="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+FONT = re.compile(r"url\(([\w-]+\.woff2)\)")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 BLOCK = re.compile(r"[{}]")
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
@@ -101,8 +105,14 @@ def write_sheet_and_script(app: Sphinx, exception: Exception | None) -> None:
     (static / SCRIPT).write_text("".join(f";\n{s}" for s in scripts), encoding="utf-8")
     others = [*Path(app.outdir).rglob("*.html"), *static.glob("*.js")]
     named = set(re.findall(r"[\w-]+", " ".join(map(read, others))))
-    sheets = [read(path) for pattern in SHEETS for path in static.glob(pattern)]
-    (static / SHEET).write_text("\n".join(used(sheet, named) for sheet in sheets), encoding="utf-8")
+    sheets = [read(COLOURS), *(read(path) for pattern in SHEETS for path in static.glob(pattern))]
+    sheet = "\n".join(used(sheet, named) for sheet in sheets)
+    (static / SHEET).write_text(FONT.sub(lambda m: within(static / m[1]), sheet), encoding="utf-8")
+
+
+def within(font: Path) -> str:
+    """A font in the sheet itself: from a file, not every browser would load it."""
+    return f"url(data:font/woff2;base64,{b64encode(font.read_bytes()).decode()})"
 
 
 def read(path: Path) -> str:

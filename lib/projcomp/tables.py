@@ -1,0 +1,53 @@
+"""Tables of results, for eyes and for screen readers: HTML in a notebook, lines of text elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from projcomp._text import printable
+
+
+class Table:
+    """Rows under a header; the first cell of a row is its name.
+
+    caption: what the table shows. header: one name a column, the first for the rows' own names.
+    rows: sequences of as many cells; a cell is shown as `str` shows it. ValueError where a row has
+    another length than the header.
+    """
+
+    def __init__(self, caption: str, header: Sequence[str], rows: Sequence[Sequence]) -> None:
+        self.caption = str(caption)
+        self.header = [str(name) for name in header]
+        self.rows = [[str(cell) for cell in row] for row in rows]
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.header):
+                raise ValueError(
+                    f"rows must have one cell a column, here {len(self.header)};"
+                    f" row {number} has {len(row)}"
+                )
+
+    def __str__(self):
+        columns = zip(self.header, *self.rows, strict=True)
+        widths = [max(map(len, column)) for column in columns]
+        lines = [self.caption]
+        for row in (self.header, *self.rows):
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            lines.append("  ".join(cells).rstrip())
+        return printable("\n".join(lines))
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{escape(name)}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            + "</tr>"
+            for name, *cells in self.rows
+        )
+        return (
+            '<div class="pc-report" tabindex="0"><table>'
+            f"<caption>{escape(self.caption)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
