@@ -44,6 +44,7 @@ _HOME = {
     "find_blocks": "diagnostics",
     "Table": "tables",
     "Explorer": "widgets",
+    "Sandbox": "widgets",
     "Square": "widgets",
     "Lattice": "widgets",
 }

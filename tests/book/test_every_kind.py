@@ -25,19 +25,24 @@ from tests.book.driving import (
 from tests.book.standalone import write_page
 from tests.widgets.kinds import KINDS
 
-WITH_HANDLES = ("explorer", "square")
+WITH_HANDLES = ("explorer", "sandbox", "square")
 # What its link holds.
 KEYS = {
     "explorer": (
         "background", "concepts", "unconditional", "weights", "operator", "sigma", "steps",
         "method", "particles", "seed", "show", "reweight",
     ),
+    "sandbox": (
+        "background", "concepts", "unconditional", "weights", "operator", "sigma", "steps",
+        "method", "particles", "seed", "show", "reweight", "box",
+    ),
     "square": ("background", "concepts", "operator", "warp", "amount", "route", "show"),
     "lattice": ("chosen", "clutter", "level", "seed", "view"),
 }  # fmt: skip
 # A trait, with a value that makes sense and one that makes none.
 TRAITS = {
-    "explorer": ("sigma", 3, "far"), "square": ("amount", 20, "steep"),
+    "explorer": ("sigma", 3, "far"), "sandbox": ("box", [-9, -9, 9, 9], [1, 0, 0, 1]),
+    "square": ("amount", 20, "steep"),
     "lattice": ("chosen", [0], [12]),
 }  # fmt: skip
 

@@ -86,12 +86,12 @@ def test_all_four_start_from_one_noise(page: Page):
     figure(page, "straight")
     starts = page.evaluate(
         """() => {
-            const { Mixture, Noised, Path, drawsOf } = PROJCOMP_WIDGET.start().math;
+            const { Mixture, Noised, Path, drawn, normals } = PROJCOMP_WIDGET.start().math;
             const [mean, covariance] = [[1, -2], [[0.5, 0.2], [0.2, 0.3]]];
             const mixture = new Mixture({ weights: [1], means: [mean], covariances: [covariance] });
             const path = (method) => new Path(
                 Object.assign(mixture, { spread: 1 }), [100, 1, 0], 50, method, 7);
-            const draws = new Noised(drawsOf(mixture, 50, 8), 7);
+            const draws = new Noised(drawn(mixture, 50, normals(8)), 7);
             const added = draws.atSigma(100).map((x, i) => x - draws.points[i]);
             return ["heun", "sde"].map(m => path(m).atSigma(100)).concat([added]).map(x => [...x]);
         }"""
@@ -100,7 +100,7 @@ def test_all_four_start_from_one_noise(page: Page):
 
 
 @pytest.mark.parametrize(
-    "how", ["drawsOf(mixture, 20000, 3)", "drawsFrom(field, masses, 20000, 3)"]
+    "how", ["drawn(mixture, 20000, normals(3))", "drawnFrom(field, masses, 20000, normals(3))"]
 )
 def test_draws_have_the_mixtures_law(page: Page, how: str):
     """Mean and covariance within four standard errors, and a cell's width for the grid."""
@@ -110,12 +110,12 @@ def test_draws_have_the_mixtures_law(page: Page, how: str):
     given = {"weights": weights, "means": means, "covariances": covariances}
     flat = page.evaluate(
         """([given, how]) => {
-            const { Field, Mixture, drawsFrom, drawsOf } = PROJCOMP_WIDGET.start().math;
+            const { Field, Mixture, drawn, drawnFrom, normals } = PROJCOMP_WIDGET.start().math;
             const mixture = new Mixture(given);
             const field = new Field([-5, -5, 5, 5], 160);
             const masses = field.masses(mixture.at(0));
-            return [...new Function("drawsFrom", "drawsOf", "mixture", "field", "masses",
-                `return ${how}`)(drawsFrom, drawsOf, mixture, field, masses)];
+            return [...new Function("drawn", "drawnFrom", "normals", "mixture", "field", "masses",
+                `return ${how}`)(drawn, drawnFrom, normals, mixture, field, masses)];
         }""",
         [given, how],
     )

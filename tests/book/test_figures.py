@@ -175,19 +175,21 @@ def test_two_figures_on_a_page_are_independent(noise_page: Page):
 
 
 def test_the_pages_module_agrees_with_the_library(browser: Browser):
-    compare = (Path(__file__).parents[1] / "widgets" / "agreement.mjs").read_text("utf-8")
+    folder = Path(__file__).parents[1] / "widgets"
+    texts = [(folder / name).read_text("utf-8") for name in ("agreement.mjs", "verdicts.mjs")]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="the density is not normalisable")
         numbers = fixture()
     page = browser.new_page()
     report = page.evaluate(
-        """async ([module, compare, fixture]) => {
+        """async ([module, texts, fixture]) => {
             const load = (text) =>
                 import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
             const { default: widget } = await load(module);
-            return (await load(compare)).compare(widget.math, fixture);
+            const [{ compare }, { compareVerdicts }] = await Promise.all(texts.map(load));
+            return compare(widget.math, fixture, compareVerdicts);
         }""",
-        [bundle.module(), compare, numbers],
+        [bundle.module(), texts, numbers],
     )
     page.close()
     assert len(report) > 50

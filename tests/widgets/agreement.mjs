@@ -2,7 +2,7 @@
 // with the module that the pages carry, in the browser.
 
 /** Largest relative difference of every quantity in the fixture: [{name, worst}]. */
-export function compare(math, fixture) {
+export function compare(math, fixture, compareVerdicts) {
   const report = [];
   const add = (name, mine, theirs) => {
     const [a, b] = [mine.flat(9), theirs.flat(9)];
@@ -58,6 +58,7 @@ export function compare(math, fixture) {
   }
   for (const c of fixture.squares) compareSquare(math, c, add);
   for (const c of fixture.lattices) compareLattice(math, c, add);
+  compareVerdicts(math, fixture.verdicts, add);
   return report;
 }
 

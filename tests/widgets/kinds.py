@@ -17,6 +17,12 @@ def explorer(name: str = "explorer", **options) -> pc.Explorer:
     return pc.Explorer(preset.background, preset.concepts, name=name, **given)
 
 
+def sandbox(name: str = "sandbox", **options) -> pc.Sandbox:
+    preset = pc.widgets.PRESETS["factorized"]()
+    given = {"show": ["parts", "composition"], "box": [-4, -4, 4, 4], **options}
+    return pc.Sandbox(preset.background, preset.concepts, name=name, **given)
+
+
 def square(name: str = "square", **options) -> pc.Square:
     return pc.Square.from_preset("shear", name=name, **options)
 
@@ -26,7 +32,9 @@ def lattice(name: str = "lattice", **options) -> pc.Lattice:
     return pc.Lattice(*rendered(24, 32), name=name, **given)
 
 
-KINDS: dict[str, Callable] = {"explorer": explorer, "square": square, "lattice": lattice}
+KINDS: dict[str, Callable] = {
+    "explorer": explorer, "sandbox": sandbox, "square": square, "lattice": lattice,
+}  # fmt: skip
 
 
 def html_of(figure) -> str:

@@ -5,15 +5,17 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
 import { compare } from "./agreement.mjs";
+import { compareVerdicts } from "./verdicts.mjs";
 
 const from = (file) => import(pathToFileURL(`${process.env.MODULES}/maths/${file}.mjs`));
 const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
 const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
-  await from("warp"), await from("pictures"), await from("pace"),
+  await from("warp"), await from("pictures"), await from("pace"), await from("blocks"), await from("gaps"),
+  await from("draws"), await from("examine"), await from("fit"),
 );
 
-for (const { name, worst } of compare(math, fixture)) {
+for (const { name, worst } of compare(math, fixture, compareVerdicts)) {
   test(name, () => assert.ok(worst < 1e-9, `differs by ${worst}`));
 }
 
@@ -145,4 +147,75 @@ test("the player keeps the pace, and waits where nothing is computed yet", async
   host.scene.known = 4;
   for (let now = 4020; now <= 9000 && player.playing; now += 20) player.tick(now);
   assert.deepEqual([host.state.place, player.playing], [4, false]);
+test("strokes are followed at equal distances, around corners, and a dot is a point", () => {
+  const points = math.inked([[[0, 0], [1, 0], [1, 1]], [[5, 5]]], 0.3);
+  const pairs = Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i], points[2 * i + 1]]);
+  assert.deepEqual(pairs.pop(), [5, 5]);
+  assert.equal(pairs.length, 7);
+  pairs.forEach(([x, y], i) => {
+    assert.ok(Math.abs(x + y - 0.3 * i) < 1e-12, `${x}, ${y} at ${i}`);
+    assert.ok(y < 1e-12 || Math.abs(x - 1) < 1e-12);
+  });
+});
+
+test("every step of a fit makes the points likelier, and no axis is shorter than the floor", () => {
+  const normal = math.normals(3);
+  const points = Float64Array.from({ length: 400 }, (_, i) => normal() * (1 + (i % 2)) + (i < 200 ? 4 : 0));
+  const floor = 0.3;
+  let spec = math.runsOf(points, 6, floor);
+  let before = -Infinity;
+  for (let s = 0; s < 60; s++) {
+    const next = math.emStep(spec, points, floor);
+    assert.ok(next.likelihood > before - 1e-12, `${next.likelihood} after ${before}`);
+    [before, spec] = [next.likelihood, next.spec];
+    for (const [[a, b], [, d]] of spec.covariances) {
+      const small = (a + d) / 2 - Math.hypot((a - d) / 2, b);
+      assert.ok(small > floor - 1e-9, `an axis of ${small}`);
+    }
+  }
+});
+
+test("a fit to fewer places than components is a mixture all the same", () => {
+  for (const places of [[[1, 2]], [[0, 0], [0, 0], [9, 9]], [[0, 0], [1e-9, 0], [100, 0]]]) {
+    const { weights, means, covariances } = math.fitted(Float64Array.from(places.flat()), 8, 0.01);
+    assert.ok(weights.length >= 1 && weights.length <= 3);
+    assert.ok(Math.abs(weights.reduce((a, b) => a + b, 0) - 1) < 1e-12);
+    for (const value of [...means, ...covariances].flat(2)) assert.ok(Number.isFinite(value));
+  }
+});
+
+const oblique = new math.Mixture({
+  weights: [0.2, 0.8], means: [[-2, 1], [1, 0]], covariances: [[[0.5, 0.3], [0.3, 0.4]], [[0.2, -0.1], [-0.1, 0.6]]],
+});
+
+test("draws have the moments of the mixture, drawn from it or from its masses", () => {
+  const count = 60000;
+  const mean = [0.4, 0.2];
+  const field = new math.Field([-6, -6, 6, 6], 240);
+  const masses = field.masses(oblique.at(0));
+  for (const points of [math.drawn(oblique, count, math.normals(1)), math.drawnFrom(field, masses, count, math.normals(2))]) {
+    const average = (f) => {
+      let sum = 0;
+      for (let i = 0; i < count; i++) sum += f(points[2 * i] - mean[0], points[2 * i + 1] - mean[1]);
+      return sum / count;
+    };
+    // E xx = 0.2 (0.5 + 2.4^2) + 0.8 (0.2 + 0.6^2), and so on.
+    for (const [f, value] of [
+      [(x) => x, 0], [(_, y) => y, 0], [(x) => x * x, 1.7], [(x, y) => x * y, -0.5], [(_, y) => y * y, 0.72],
+    ]) {
+      const error = Math.sqrt(average((x, y) => (f(x, y) - value) ** 2) / count);
+      assert.ok(Math.abs(average(f) - value) < 5 * error + 1e-3, `${average(f)} for ${value}`);
+    }
+  }
+});
+
+test("the box that is found holds the mass, wherever the search starts", () => {
+  const narrow = new math.Mixture({ weights: [1], means: [[40, -7]], covariances: [[[1e-4, 0], [0, 4e-4]]] });
+  for (const [mixture, start] of [[oblique, [-0.1, -0.1, 0.1, 0.1]], [oblique, [-90, -90, 90, 90]], [narrow, [-50, -50, 50, 50]]]) {
+    const [left, bottom, right, top] = math.occupied(mixture.at(0), start);
+    const [least, , most] = math.reachOf([mixture], 4.5);
+    assert.ok(left < least && right > most, `${left} to ${right}`);
+    const [low, high] = [math.reachOf([mixture], 12)[1], math.reachOf([mixture], 12)[3]];
+    assert.ok(bottom > low && top < high, `${bottom} to ${top}`);
+  }
 });

@@ -46,7 +46,7 @@ def test_the_page_knows_these_kinds():
     assert set(re.findall(r"(\w+):", known)) == set(KINDS)
 
 
-@pytest.mark.parametrize(("make", "most"), [(pc.Explorer, 4), (pc.Square, 2)])
+@pytest.mark.parametrize(("make", "most"), [(pc.Explorer, 4), (pc.Sandbox, 4), (pc.Square, 2)])
 @pytest.mark.parametrize(
     ("change", "words"),
     [

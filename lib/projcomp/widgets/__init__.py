@@ -9,10 +9,13 @@ _HOME = {
     "PRESETS": "presets",
     "Preset": "presets",
     "READOUTS": "explorer",
+    "Sandbox": "sandbox",
     "Square": "square",
 }
 
-__all__ = ["CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Square"]
+__all__ = [
+    "CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Sandbox", "Square",
+]  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -16,7 +16,7 @@ _IMPORT = re.compile(
     r'^import (?:\* as (?P<space>\w+)|\{(?P<names>[^}]*)\}) from "(?P<file>\.{1,2}/[\w./]+)";\n',
     re.M,
 )
-_EXPORT = re.compile(r"^export (?=(async )?(function|class|const) (?P<name>\w+))", re.M)
+_EXPORT = re.compile(r"^export (?=(async )?(function\*?|class|const) (?P<name>\w+))", re.M)
 
 
 @cache
@@ -54,7 +54,7 @@ def _target(file: str, match: re.Match) -> str:
 
 def _wrapped(file: str) -> str:
     text = _read(file)
-    exported = re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", text, re.M)
+    exported = re.findall(r"^export (?:async )?(?:function\*?|class|const) (\w+)", text, re.M)
     default = re.search(r"^export default (.+);$", text, re.M)
 
     def imported(match: re.Match) -> str:

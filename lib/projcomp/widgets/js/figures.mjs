@@ -3,20 +3,28 @@
 
 import { Explorer } from "./explorer/explorer.mjs";
 import { Lattice } from "./lattice/lattice.mjs";
+import * as blocks from "./maths/blocks.mjs";
 import * as composition from "./maths/composition.mjs";
 import * as draws from "./maths/draws.mjs";
+import * as examine from "./maths/examine.mjs";
 import * as field from "./maths/field.mjs";
+import * as fit from "./maths/fit.mjs";
+import * as gaps from "./maths/gaps.mjs";
 import * as mixture from "./maths/mixture.mjs";
 import * as pace from "./maths/pace.mjs";
 import * as pictures from "./maths/pictures.mjs";
 import * as sampling from "./maths/sampling.mjs";
 import * as warp from "./maths/warp.mjs";
+import { Sandbox } from "./sandbox/sandbox.mjs";
 import { Square } from "./square/square.mjs";
 
-const KINDS = { explorer: Explorer, lattice: Lattice, square: Square };
+const KINDS = { explorer: Explorer, lattice: Lattice, sandbox: Sandbox, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
-const math = { ...composition, ...draws, ...field, ...mixture, ...pace, ...pictures, ...sampling, ...warp };
+const math = {
+  ...blocks, ...composition, ...draws, ...examine, ...field, ...fit, ...gaps, ...mixture, ...pace, ...pictures,
+  ...sampling, ...warp,
+};
 
 export default { render, math };
 

@@ -1,7 +1,7 @@
 // One noise, four fates: what the ODE, the SDE, the weights and exact draws make of the same start.
 
-import { Noised, drawsFrom, drawsOf, offBy } from "../maths/draws.mjs";
-import { Path, sigmaGrid } from "../maths/sampling.mjs";
+import { Noised, drawn, drawnFrom, offBy } from "../maths/draws.mjs";
+import { Path, normals, sigmaGrid } from "../maths/sampling.mjs";
 
 export const FATES = {
   ode: "ODE", sde: "SDE", weighted: "weighted SDE", exact: "exact draws",
@@ -71,9 +71,9 @@ export function fatesOf(scene) {
 function exactDraws(scene, particles, seed) {
   if (!scene.hasTruth) return null;
   const exact = scene.exact();
-  if (exact) return drawsOf(exact, particles, seed);
+  if (exact) return drawn(exact, particles, normals(seed));
   const field = scene.field(FINE, scene.state.box);
-  return drawsFrom(field, field.masses(scene.composition.at(0)), particles, seed);
+  return drawnFrom(field, field.masses(scene.composition.at(0)), particles, normals(seed));
 }
 
 /** How far each fate is off the noised composition, in BINS x BINS blocks of the picture. */

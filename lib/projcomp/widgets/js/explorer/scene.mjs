@@ -1,6 +1,6 @@
 // What the Explorer shows, computed from its state and kept until the state changes.
 
-import { Field, lineMasses, totalVariation } from "../maths/field.mjs";
+import { Field, lineMasses, span, totalVariation } from "../maths/field.mjs";
 import { Mixture } from "../maths/mixture.mjs";
 import { Pace, movements } from "../maths/pace.mjs";
 import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
@@ -231,10 +231,4 @@ export class Scene {
     for (const points of path.states) way.add(points.subarray(2 * index, 2 * index + 2));
     return between(path.levels, way.logs, this.state.sigma)[0];
   }
-}
-
-/** The least and the largest u . x over a box. */
-function span([left, bottom, right, top], [u0, u1]) {
-  const corners = [u0 * left + u1 * bottom, u0 * right + u1 * bottom, u0 * left + u1 * top, u0 * right + u1 * top];
-  return [Math.min(...corners), Math.max(...corners)];
 }

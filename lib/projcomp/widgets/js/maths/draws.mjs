@@ -1,48 +1,71 @@
-// Independent draws from a mixture or a grid of masses, as particles that share a sampler's noise.
+// Independent draws from exact densities, and how far two sets of points are apart.
 
-import { initial, normals, uniforms } from "./sampling.mjs";
+import { initial, normals } from "./sampling.mjs";
 
-/** The entry of a list of shares that a number in [0, 1) falls on. */
-function picker(shares) {
-  const sums = new Float64Array(shares.length);
-  let total = 0;
-  for (let k = 0; k < shares.length; k++) sums[k] = total += shares[k];
-  return (u) => {
-    let [low, high] = [0, shares.length - 1];
+/** Uniform numbers in (0, 1] from standard normal ones: exp(-(a^2 + b^2) / 2). */
+const uniform = (normal) => Math.exp(-0.5 * (normal() ** 2 + normal() ** 2));
+
+/** The first place at which running sums of shares reach u. */
+function placeOf(shares, u) {
+  let k = 0;
+  for (let sum = shares[0]; sum < u && k + 1 < shares.length; sum += shares[++k]);
+  return k;
+}
+
+/** `count` independent points (x, y, x, y, ...) of a mixture of the plane. */
+export function drawn({ weights, means, covariances }, count, normal) {
+  const points = new Float64Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    const k = placeOf(weights, uniform(normal));
+    const [[xx, xy], [, yy]] = covariances[k];
+    const root = Math.sqrt(xx);
+    const [a, b] = [normal(), normal()];
+    points[2 * i] = means[k][0] + root * a;
+    points[2 * i + 1] = means[k][1] + (xy / root) * a + Math.sqrt(yy - (xy * xy) / xx) * b;
+  }
+  return points;
+}
+
+/** The same from masses on a field, even within each cell. */
+export function drawnFrom(field, masses, count, normal) {
+  const { cells, xs, ys, dx, dy } = field;
+  const sums = new Float64Array(masses.length);
+  masses.reduce((sum, mass, k) => (sums[k] = sum + mass), 0);
+  const points = new Float64Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    const u = uniform(normal) * sums[sums.length - 1];
+    let [low, high] = [0, sums.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (u * total < sums[middle]) high = middle;
-      else low = middle + 1;
+      if (sums[middle] < u) low = middle + 1;
+      else high = middle;
     }
-    return low;
-  };
-}
-
-/** `count` points of the plane from a mixture, interleaved. */
-export function drawsOf(mixture, count, seed) {
-  const [uniform, normal, pick] = [uniforms(seed), normals(seed + 1), picker(mixture.weights)];
-  const roots = mixture.covariances.map(([[a, b], [, d]]) => [Math.sqrt(a), b / Math.sqrt(a), Math.sqrt(d - (b * b) / a)]);
-  const points = new Float64Array(2 * count);
-  for (let i = 0; i < count; i++) {
-    const k = pick(uniform());
-    const [first, second] = [normal(), normal()];
-    const [mean, root] = [mixture.means[k], roots[k]];
-    points[2 * i] = mean[0] + root[0] * first;
-    points[2 * i + 1] = mean[1] + root[1] * first + root[2] * second;
+    points[2 * i] = xs[low % cells] + dx * (uniform(normal) - 0.5);
+    points[2 * i + 1] = ys[Math.floor(low / cells)] + dy * (uniform(normal) - 0.5);
   }
   return points;
 }
 
-/** The same from the masses of a field's cells: even within a cell. */
-export function drawsFrom(field, masses, count, seed) {
-  const [uniform, pick] = [uniforms(seed), picker(masses)];
-  const points = new Float64Array(2 * count);
-  for (let i = 0; i < count; i++) {
-    const k = pick(uniform());
-    points[2 * i] = field.xs[k % field.cells] + (uniform() - 0.5) * field.dx;
-    points[2 * i + 1] = field.ys[Math.floor(k / field.cells)] + (uniform() - 0.5) * field.dy;
+/** Szekely's energy distance, as projcomp.metrics; shares are of x, equal if null. */
+export function energyDistance(x, y, shares = null) {
+  const p = shares ?? new Float64Array(x.length / 2).fill(2 / x.length);
+  const even = new Float64Array(y.length / 2).fill(2 / y.length);
+  return Math.sqrt(Math.max(0, 2 * apart(x, p, y, even) - apart(x, p, x, p) - apart(y, even, y, even)));
+}
+
+/** The mean distance between points of x and of y, by their shares. */
+function apart(x, p, y, q) {
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    let row = 0;
+    for (let j = 0; j < q.length; j++) {
+      const dx = x[2 * i] - y[2 * j];
+      const dy = x[2 * i + 1] - y[2 * j + 1];
+      row += q[j] * Math.sqrt(dx * dx + dy * dy);
+    }
+    sum += p[i] * row;
   }
-  return points;
+  return sum;
 }
 
 /** Draws at every noise level: x + sigma z, with the z of the paths that start from `seed`. */

@@ -211,3 +211,9 @@ export function histogram(points, [u0, u1], [low, high], bins, shares = null) {
   }
   return counts;
 }
+
+/** The least and the largest u . x over a box. */
+export function span([left, bottom, right, top], [u0, u1]) {
+  const corners = [u0 * left + u1 * bottom, u0 * right + u1 * bottom, u0 * left + u1 * top, u0 * right + u1 * top];
+  return [Math.min(...corners), Math.max(...corners)];
+}

@@ -9,8 +9,8 @@ export function sigmaGrid(low, high, steps) {
   return [...levels, 0];
 }
 
-/** Numbers in [0, 1) from a seed (xoshiro128**). */
-export function uniforms(seed) {
+/** Standard normal numbers from a seed (xoshiro128** and the polar method). */
+export function normals(seed) {
   const state = new Uint32Array(4);
   let mix = seed >>> 0;
   for (let i = 0; i < 4; i++) {
@@ -32,12 +32,7 @@ export function uniforms(seed) {
     state[3] = rotate(state[3], 11);
     return result;
   };
-  return () => ((uint() >>> 5) * 67108864 + (uint() >>> 6)) / 9007199254740992;
-}
-
-/** Standard normal numbers from a seed (the polar method). */
-export function normals(seed) {
-  const uniform = uniforms(seed);
+  const uniform = () => ((uint() >>> 5) * 67108864 + (uint() >>> 6)) / 9007199254740992;
   let spare = null;
   return () => {
     if (spare !== null) {
