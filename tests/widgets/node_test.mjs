@@ -219,3 +219,12 @@ test("the box that is found holds the mass, wherever the search starts", () => {
     assert.ok(bottom > low && top < high, `${bottom} to ${top}`);
   }
 });
+
+test("a component that no point is near keeps its place in a fit", () => {
+  const wide = [[1, 0], [0, 1]];
+  const start = { weights: [0.5, 0.5], means: [[0, 0], [1e3, 0]], covariances: [wide, [[0.01, 0], [0, 0.01]]] };
+  const { spec } = math.emStep(start, Float64Array.from([0, 0, 1, 0, 0, 1, 1, 1]), 0.01);
+  assert.deepEqual(spec.means, [[0.5, 0.5], [1e3, 0]]);
+  assert.deepEqual(spec.weights, [1, 0]);
+  assert.deepEqual(spec.covariances[1], start.covariances[1]);
+});

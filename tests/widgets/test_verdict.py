@@ -49,8 +49,9 @@ STATES = {
     "minus": lambda: pc.Sandbox(None, [blob(2, 0), blob(0, 2)], weights=[-1, 0.5]),
     "product": lambda: pc.Sandbox(None, [blob(2, 0), blob(0, 2)]),
     "bayes": lambda: pc.Sandbox(blob(0, 0), [blob(2, 0), blob(0, 2)], operator="bayes"),
-    "above noise": lambda: pc.Sandbox(
-        pc.gaussian([0, 0], 0.9), [pc.gaussian([2, 0], 0.1), pc.gaussian([0, 2], 9.0)]
+    "runs away": lambda: pc.Sandbox(
+        pc.GaussianMixture([0.5, 0.5], [[0.0, 0.0], [0.5, 0.0]], [0.3, 0.2]),
+        [blob(2, 0, 4.0), blob(0, 2, 4.0)],
     ),
 }  # fmt: skip
 
@@ -105,6 +106,9 @@ def test_the_kind_is_that_of_the_library(told: dict, name: str):
         ("tied but kept", "exact"),
         ("thrice", "target"),
         ("minus", "none"),
+        ("runs away", "unknown"),
+        ("four", "target"),
+        ("a ring and a blob", "both"),
     ],
 )
 def test_kinds_that_the_library_does_not_tell(told: dict, name: str, kind: str):
@@ -119,10 +123,11 @@ def test_kinds_that_the_library_does_not_tell(told: dict, name: str, kind: str):
         ("tidy-lie", "exists", False, r"From σ = 0\.53 up", "threshold"),
         ("minus", "exists", False, "none at high noise either", "nothing"),
         ("factorized", "factorized", True, "1 changes x alone, concept 2 changes y", "scores"),
+        ("runs away", "exists", None, "at the edge of every box", "nothing"),
         ("shear", "factorized", True, "60° apart", "features"),
         ("aslant", "factorized", False, r"depend .* \(total variation 0\.\d", "dependent"),
         ("overlap", "factorized", False, "directions depend", "dependent"),
-        ("dependent", "factorized", False, r"delta \d\d% leaves its direction x", "scores"),
+        ("dependent", "factorized", False, r"direction x by \d\d% and changes", "scores"),
         ("two alike", "factorized", False, "the same direction, x", "pile"),
         ("four", "factorized", False, "4 concepts can't each", "factorized"),
         ("third without", "factorized", None, "more than one direction", "scores"),
@@ -139,6 +144,7 @@ def test_kinds_that_the_library_does_not_tell(told: dict, name: str, kind: str):
         ("shear", "samples", False, "miss the composition: energy", "sampled"),
         ("skewed-shear", "repair", True, "samples are then worth 17", "weights"),
         ("steep-shear", "repair", False, "is not enough", "repair"),
+        ("mild-shear", "repair", None, r"too little to show .* 500 are worth 4\d\d", "weights"),
         ("few-steps", "repair", None, "the sampler is at fault", "steps"),
     ],
 )  # fmt: skip

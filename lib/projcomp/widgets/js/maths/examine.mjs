@@ -12,6 +12,7 @@ const FLOORS = 12;
 const LEVELS = 16;
 const EDGES = 64;
 const CELLS = 160;
+const MOST_EXACT = 128; // components, up to which a closed form is faster than quadrature
 export const SEEN = 0.01; // a share of the mass that a picture does not show
 export const AXES = [[1, 0], [0, 1]];
 
@@ -76,12 +77,15 @@ export function* examine(composition, how, given = AXES) {
   const parts = [background, ...concepts].filter(Boolean);
   const reach = reachOf(parts);
   const size = Math.max(reach[2] - reach[0], reach[3] - reach[1]) / 2;
+  const existing = existence(composition, size);
+  yield;
   const directions = directionsOf(composition, given);
   yield;
-  const found = { ...existence(composition, size), directions, ...factorisation(composition, directions) };
+  const found = { ...existing, directions, ...factorisation(composition, directions) };
   yield;
   if (found.exists === false) return found;
-  const exact = composition.exact(0);
+  const closed = composition.exact(0);
+  const exact = closed?.size <= MOST_EXACT ? closed : null;
   const truth = exact ?? composition;
   const core = occupied(truth.at(0), reach);
   if (!core) return { ...found, core };

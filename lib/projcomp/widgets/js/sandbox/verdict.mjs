@@ -46,7 +46,7 @@ export function verdictOf(found, state) {
   if (!found.core) return result("unknown");
   const [target, path, samples] = [shadowed(found, state), commuting(found), sampled(found)];
   findings.push(target, path, samples);
-  if (path.holds === false || samples.holds === false) findings.push(repaired(found, path.holds));
+  if (path.holds === false || samples.holds === false) findings.push(repaired(found, path.holds, samples.holds));
   if (target.holds === false && path.holds === false) return result("both");
   if (target.holds === false && samples.holds === false) {
     return result("target", "Not the wanted target, and samples of neither");
@@ -96,10 +96,10 @@ function factorized({ active, rows, angle, leaks, tied, directions }, { operator
   const reasons = active.flatMap((i, place) => {
     const { off, others } = leaks[place];
     const found = [
-      off > LEAK && `${percent(off)} leaves its direction ${own(i)}`,
-      others > LEAK && `${percent(others)} changes when the rest of the point is swapped`,
+      off > LEAK && `leaves its direction ${own(i)} by ${percent(off)}`,
+      others > LEAK && `changes by ${percent(others)} when the rest of the point is swapped`,
     ].filter(Boolean);
-    return found.length ? [`of concept ${i + 1}'s score delta ${found.join(", and ")}`] : [];
+    return found.length ? [`concept ${i + 1}'s score delta ${found.join(" and ")}`] : [];
   });
   const apart = tied > SEEN ? [`under ${base} the two directions depend on each other (total variation ${share(tied)})`] : [];
   if (reasons.length + apart.length) {
@@ -161,18 +161,23 @@ function sampled({ energy, particles }) {
   return { topic: "samples", holds, text, link: "sampled" };
 }
 
-function repaired({ energy, effective, particles }, commutes) {
+function repaired({ energy, effective, particles }, commutes, agrees) {
   const say = (holds, text, link) => ({ topic: "repair", holds, text, link });
   const left = `energy distance ${digits(energy.weighed)}`;
-  const worth = `${particles} samples are then worth ${effective < 9.95 ? effective.toFixed(1) : effective.toFixed(0)}`;
+  const worth = effective < 9.95 ? effective.toFixed(1) : effective.toFixed(0);
+  const then = `${particles} samples are then worth ${worth}`;
   if (commutes && effective > 0.99 * particles) {
     return say(null, "The path is right, so the sampler is at fault: take more steps, or start at more noise.",
       "steps");
   }
-  if (energy.weighed - energy.floor <= SIGNIFICANT * energy.spread) {
-    return say(true, `Weighing the samples by the interaction brings them to ${left}; ${worth}.`, "weights");
+  if (agrees) {
+    return say(null, `What is wrong with the path is too little to show in the samples. Weighed by the interaction, ${particles} are `
+      + `worth ${worth}.`, "weights");
   }
-  return say(false, `Weighing the samples by the interaction is not enough: ${left} is left; ${worth}.`, "repair");
+  if (energy.weighed - energy.floor <= SIGNIFICANT * energy.spread) {
+    return say(true, `Weighing the samples by the interaction brings them to ${left}; ${then}.`, "weights");
+  }
+  return say(false, `Weighing the samples by the interaction is not enough: ${left} is left; ${then}.`, "repair");
 }
 
 const digits = (x, count = 2) => (x === Infinity ? "∞" : String(Number(x.toPrecision(count))));
