@@ -78,6 +78,12 @@ def most(*keys: str) -> Callable[[dict], float]:
 SHADOWS, GAP = most("first", "second"), most("gap")
 # Page, figure, what the caption asks for, what is measured, and whether it then fits.
 PROMISES = [
+    ("02-what-is-composition", "both", {"operator": "product"}, SHADOWS, False),
+    ("02-what-is-composition", "both", {"operator": "composition"}, SHADOWS, True),
+    ("05-which-background", "background-blend", {"operator": "bayes"}, SHADOWS, False),
+    ("05-which-background", "background-blend", {"operator": "composition"}, SHADOWS, True),
+    ("05-which-background", "background-speck", {"sigma": 0}, SHADOWS, False),
+    ("05-which-background", "background-speck", {"sigma": 0.4}, SHADOWS, True),
     ("06-counting-objects", "counting-two", {"operator": "bayes"}, SHADOWS, False),
     ("06-counting-objects", "counting-two", {"operator": "composition"}, SHADOWS, True),
     ("08-the-path", "path-shear", {"sigma": 0}, GAP, True),
