@@ -1,4 +1,4 @@
-"""Tables of results, for eyes and for screen readers: HTML in a notebook, lines of text elsewhere."""
+"""Tables of results: HTML for notebooks and screen readers, aligned lines of text elsewhere."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import projcomp
 import pytest
 from playwright.sync_api import Browser
 
@@ -63,3 +64,15 @@ def test_formulas_near_the_reader_are_set_first(
     assert 0 in distances[:4]
     assert len(distances) > 400
     assert times > 20
+
+
+def test_text_and_code_have_faces_of_the_book(browser: Browser, book: Path) -> None:
+    page = browser.new_page()
+    page.goto((book / "chapters" / "01-noise-and-scores.html").as_uri())
+    page.evaluate("document.fonts.ready")
+    loaded = "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)"
+    faces = {family.strip('"') for family in page.evaluate(loaded)}
+    page.close()
+    assert faces >= {"Book Text", "Book Code"}
+    fonts = (Path(projcomp.__file__).parent / "assets").glob("*.woff2")
+    assert sum(font.stat().st_size for font in fonts) < 150e3

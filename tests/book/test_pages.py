@@ -40,6 +40,44 @@ ALL_LOADED = """async all => Promise.all(all.map(async image => {
     await image.decode().catch(() => {});
     return [image.naturalWidth, image.src];
 }))"""
+# Words of tables that stand in more than one line.
+BROKEN = """() => [...document.querySelectorAll(".bd-article :is(td, th)")].flatMap(cell => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    const broken = [];
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        for (const word of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const tops = [...range.getClientRects()].map(({ top }) => Math.round(top));
+            if (new Set(tops).size > 1) broken.push(word[0]);
+        }
+    }
+    return broken;
+})"""
+# How many letters of its own text would fill a line of a paragraph.
+LETTERS = """() => {
+    const pen = document.createElement("canvas").getContext("2d");
+    return [...document.querySelectorAll(".bd-article section > p")]
+        .filter(p => !p.querySelector(".math") && p.innerText.length > 200)
+        .map(p => {
+            const { fontSize, fontFamily } = getComputedStyle(p);
+            pen.font = `${fontSize} ${fontFamily}`;
+            return p.clientWidth * p.innerText.length / pen.measureText(p.innerText).width;
+        });
+}"""
+WORDS = """() => {
+    const all = "[class^=pc-concept], .pc-background, .pc-composed";
+    return [...document.querySelectorAll(`:is(p, li) > :is(${all})`)].map(word => {
+        const probe = document.createElement("i");
+        probe.style.color = `var(--${word.className})`;
+        document.body.append(probe);
+        const wanted = getComputedStyle(probe).color;
+        probe.remove();
+        const line = parseFloat(getComputedStyle(word, "::before").width) || 0;
+        return [word.className, getComputedStyle(word).color, wanted, line];
+    });
+}"""
 SOLUTIONS = "div.admonition.toggle, div.admonition.dropdown:not(.proof)"
 
 
@@ -197,6 +235,30 @@ def test_nothing_wider_than_a_phone(phone: Visit) -> None:
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
     phone.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_nothing_wider_at_twice_the_size(desktop: Visit) -> None:
+    """A screen of 1280 pixels at 200 % holds 640."""
+    page = desktop.page
+    page.set_viewport_size({"width": 640, "height": 400})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_tables_break_no_word(phone: Visit) -> None:
+    broken = phone.page.evaluate(BROKEN)
+    assert not broken
+
+
+def test_running_text_has_65_to_75_letters_in_a_line(desktop: Visit) -> None:
+    for letters in desktop.page.evaluate(LETTERS):
+        assert 65 <= letters <= 75
+
+
+def test_words_have_the_colour_and_the_line_of_their_mark(desktop: Visit) -> None:
+    for name, colour, wanted, line in desktop.page.evaluate(WORDS):
+        assert colour == wanted, name
+        assert line > 0, name
 
 
 # Last: it has seen all that the tests before it did to the two pages.
