@@ -66,6 +66,13 @@ LOOSE = """article => {
         const kept = (box) => box !== article
             && (getComputedStyle(box).breakInside === "avoid" || kept(box.parentElement));
         if (!kept(node)) found.add(`${node.tagName} ${node.className}`);
+        // What fills it and moves on by itself leaves it empty, though it be longer than a page.
+        for (const inner of node.querySelectorAll("div, pre")) {
+            const alone = inner.textContent.trim() === node.textContent.trim();
+            if (alone && getComputedStyle(inner).breakInside === "avoid") {
+                found.add(`${inner.className} in ${node.className}`);
+            }
+        }
     }
     return [...found];
 }"""

@@ -221,7 +221,7 @@ def _line(scene: Scene, bars: list | None, narrow: bool) -> still.Picture:
     _curves(still.pane(figure, 1, 1, width - 2, height - 2 - FOOT), scene)
     if bars:
         left, top = (0, height) if narrow else (width, 0)
-        _balance(still.pane(figure, left, top + 26, wide, high - 62), bars)
+        _balance(still.pane(figure, left, top + 34, wide, high - 70), bars)
     return still.picture(figure)
 
 
@@ -261,7 +261,9 @@ def _curves(ax: Axes, scene: Scene) -> None:
         _say_nothing(ax)
     ax.set(xlim=(left, right), ylim=(0, 1.08 * peak))
     units = (unit for unit in (0.5, 1, 2, 5, 10, 20, 50, 100) if 14 * unit >= right - left)
-    ax.xaxis.set_major_locator(MultipleLocator(next(units, 200)))
+    ticks = MultipleLocator(next(units, 200)).tick_values(left, right)
+    edge = 0.03 * (right - left)  # there a number would be cut
+    ax.set_xticks([x for x in ticks if left + edge < x < right - edge])
     ax.tick_params(labelsize=still.TEXT, color=still.FAINT)
     ax.spines[["left", "top", "right"]].set_visible(True)
 
@@ -297,7 +299,7 @@ def _balance(ax: Axes, bars: list[tuple[str, float, str]]) -> None:
         ax.annotate(f"{value:.2f}", (i, max(value, 0)), (0, 4), textcoords="offset points", **place)
     ax.axhline(0, color=still.INK, linewidth=1)
     ax.set(xlim=(-0.5, len(bars) - 0.5), ylim=(low, top))
-    ax.set_title("precision", fontsize=still.TEXT, loc="left", x=0.02, pad=11)
+    ax.set_title("precision", fontsize=still.TEXT, loc="left", x=0.02, pad=19)
     ax.set_xticks(range(len(bars)), names, fontsize=still.TEXT)
     ax.tick_params(length=0, pad=12)
     ax.spines[:].set_visible(False)
