@@ -47,7 +47,6 @@ export class Sandbox extends Explorer {
 
   choose(tool) {
     this.tool = tool;
-    this.painting = null;
     this.svg.classList.toggle("pc-drawing", tool !== "move");
     this.builder.follow();
   }
