@@ -172,15 +172,20 @@ def test_pictures_keep_their_colours_in_the_dark(desktop: Visit) -> None:
 
 def test_on_paper_all_is_dark_on_light_whatever_the_screen_is(desktop: Visit) -> None:
     page = desktop.page
+
+    def themed(name: str) -> None:
+        # A page hears of it with its next frame, and many figures may be drawn in that.
+        expect(page.locator("html")).to_have_attribute("data-theme", name, timeout=30_000)
+
     page.emulate_media(color_scheme="dark")
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    themed("dark")
     page.emulate_media(color_scheme="dark", media="print")
-    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    themed("light")
     page.evaluate("document.getAnimations().forEach(fading => fading.finish())")
     unreadable, torn = paper.faint(page), paper.loose(page)
     closed = page.locator(f"{PROOFS}:not([open]), .hide > summary:visible").count()
     page.emulate_media(color_scheme="dark", media="screen")
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    themed("dark")
     assert page.locator(f"{PROOFS}[open]").count() == 0
     page.emulate_media(color_scheme="light")
     assert not unreadable
