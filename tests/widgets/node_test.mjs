@@ -147,6 +147,8 @@ test("the player keeps the pace, and waits where nothing is computed yet", async
   host.scene.known = 4;
   for (let now = 4020; now <= 9000 && player.playing; now += 20) player.tick(now);
   assert.deepEqual([host.state.place, player.playing], [4, false]);
+});
+
 test("strokes are followed at equal distances, around corners, and a dot is a point", () => {
   const points = math.inked([[[0, 0], [1, 0], [1, 1]], [[5, 5]]], 0.3);
   const pairs = Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i], points[2 * i + 1]]);

@@ -18,7 +18,7 @@ ALLOWED |= {figure: {"maths", "shared", figure} for figure in FIGURES}
 
 MODULES = sorted(path.stem for path in WIDGETS.glob("*.py") if path.stem != "__init__")
 OWN = {
-    "explorer": {"presets", "explorer_scene", "explorer_still"},
+    "explorer": {"presets", "explorer_scene", "explorer_still", "fates_still"},
     "lattice": {"lattice_still"},
     "square": {"square_still"},
 }

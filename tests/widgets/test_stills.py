@@ -56,7 +56,7 @@ def test_every_layer_of_the_plane_is_seen(layer):
     "change",
     [
         {"sigma": 0.8}, {"operator": "product"}, {"weights": [1.0, 2.0]}, {"method": "sde"},
-        {"steps": 7}, {"particles": 50}, {"seed": 1}, {"reweight": True}, {"box": [-5, -4, 4, 4]},
+        {"steps": 7}, {"particles": 50}, {"seed": 1}, {"box": [-5, -4, 4, 4]},
         {"directions": [[1.0, 0.5], [0.0, 1.0]]}, {"sigma_max": 3.0},
     ],
     ids=str,
@@ -64,6 +64,17 @@ def test_every_layer_of_the_plane_is_seen(layer):
 @pytest.mark.usefixtures("no_legend")
 def test_every_number_of_the_state_is_seen(change):
     assert not same(explorer(show=FACE, sigma=0.5), explorer(show=FACE, **{"sigma": 0.5, **change}))
+
+
+@pytest.mark.usefixtures("no_legend")
+def test_weights_are_seen():
+    """Where there is something to weigh."""
+    shear = pc.widgets.PRESETS["mild-shear"]()
+    plain, weighted = (
+        pc.Explorer(shear.background, shear.concepts, show=["samples"], reweight=reweight)
+        for reweight in (False, True)
+    )
+    assert not same(plain, weighted)
 
 
 @pytest.mark.usefixtures("no_legend")
