@@ -17,6 +17,7 @@
   // Formulas after figures, the nearest to the reader first, and a few at a time: all at once they
   // would hold up a page for seconds.
   const SLICE = 50; // ms
+  const MOST = 32; // formulas
   const pause = () => new Promise((done) => setTimeout(done));
   let waiting = [];
 
@@ -27,7 +28,7 @@
       const start = performance.now();
       MathJax.typeset(waiting.splice(0, count));
       const took = performance.now() - start;
-      count = Math.ceil(Math.min(2 * count, Math.max(1, (count * SLICE) / took)));
+      count = Math.ceil(Math.min(2 * count, MOST, Math.max(1, (count * SLICE) / took)));
     }
   };
 
