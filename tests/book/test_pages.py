@@ -135,7 +135,7 @@ def phone(browser: Browser, book: Path, chapter: Path) -> Iterator[Visit]:
 def test_every_figure_comes_alive(desktop: Visit) -> None:
     page = desktop.page
     count = page.locator(".pc-figure").count()
-    assert count > 0
+    assert count > 0 or page.url.endswith("/map.html")
     assert page.locator(".pc-figure[data-live=yes]").count() == count
     assert page.locator(".pc-failed, .pc-notice:not([hidden])").count() == 0
     for colours in page.locator(".pc-plane, .pc-picture").evaluate_all(COLOURS):

@@ -42,10 +42,10 @@ def verdict(found: Locator, change: Callable = lambda: None) -> dict:
     found.page.wait_for_function(
         "f => f.pcModel.get('verdict')?.kind", arg=found.element_handle(), timeout=60_000
     )
-    expect(found.locator(".pc-verdict")).not_to_have_attribute("aria-busy", "true")
+    expect(found.locator(".pc-finding")).not_to_have_attribute("aria-busy", "true")
     (said,) = state(found, "verdict")
-    assert found.locator(".pc-verdict-title").text_content() == f"{said['title']}."
-    shown = found.locator(".pc-verdict li").all_inner_texts()
+    assert found.locator(".pc-finding-title").text_content() == f"{said['title']}."
+    shown = found.locator(".pc-finding li").all_inner_texts()
     for text, finding in zip(shown, said["findings"], strict=True):
         assert text.startswith(finding["text"])
     return said
@@ -86,7 +86,7 @@ def test_it_opens_with_a_verdict_whose_reasons_can_be_followed(
 ):
     said = verdict(found, None)
     assert said["kind"] == "exact"
-    links = found.locator(".pc-verdict a").evaluate_all(
+    links = found.locator(".pc-finding a").evaluate_all(
         "all => all.map(a => a.getAttribute('href'))"
     )
     assert len(links) == len(said["findings"])
@@ -97,7 +97,7 @@ def test_the_way_back_from_a_reason_leads_to_the_same_example(found: Locator):
     verdict(found, lambda: button(found, "Add concept").click())
     (concepts,) = state(found, "concepts")
     page = found.page
-    found.locator(".pc-verdict a").first.click()
+    found.locator(".pc-finding a").first.click()
     page.wait_for_url(re.compile(r"chapters/\d\d-.*\.html#"))
     page.go_back()
     assert state(figure(page, "sandbox"), "concepts") == [concepts]
@@ -239,7 +239,7 @@ def test_by_keyboard(found: Locator):
 
 def test_the_verdict_is_told_when_it_is_another(found: Locator):
     verdict(found, None)
-    spoken = found.locator(".pc-verdict")
+    spoken = found.locator(".pc-finding")
     assert spoken.locator("[aria-live=polite] li").count() >= 5
     spoken.evaluate(
         """region => {
@@ -271,6 +271,6 @@ def test_outside_the_book_reasons_are_plain_text(browser: Browser, tmp_path: Pat
     page = open_page(browser, write_page(tmp_path, "Alone", {"sandbox": a_sandbox}))
     found = figure(page, "sandbox")
     assert verdict(found, None)["kind"] == "exact"
-    assert found.locator(".pc-verdict a").count() == 0
-    expect(found.locator(".pc-verdict li").first).to_contain_text("(Chapter 3: the operator.)")
+    assert found.locator(".pc-finding a").count() == 0
+    expect(found.locator(".pc-finding li").first).to_contain_text("(Chapter 3: the operator.)")
     page.context.close()

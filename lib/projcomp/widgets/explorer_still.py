@@ -28,7 +28,7 @@ TRACKS = 6
 DOT, LARGEST_DOT = 9, 900  # square pixels
 SPACING, BARB = 34, 4.5  # of the arrows
 POINTS, LINE_BINS = 400, 60
-NOTHING = "nothing to draw: the composition is not normalisable"
+NOTHING = "no composition: it is not normalisable"
 
 
 def draw(composition: Composition, state: dict) -> Still:
@@ -47,8 +47,8 @@ def legend_rows(scene: Scene) -> list[Row]:
     rows = []
     if plane and "interaction" in show:
         below, above, *_ = plots.CONCEPTS
-        rows.append(Row(below, "fill", "interaction below 0"))
-        rows.append(Row(above, "fill", "interaction above 0"))
+        rows.append(Row(below, "fill", "interaction < 0"))
+        rows.append(Row(above, "fill", "interaction > 0"))
     elif "composition" in show and scene.exists:
         alone = concepts == 1 and isinstance(scene.composition.background, Flat)
         name = "distribution" if alone else still.OPERATORS[state["operator"]]
@@ -98,6 +98,7 @@ def _plane(scene: Scene) -> still.Picture:
         ):
             _shadow(still.pane(figure, *strip), scene, index, direction)
     ax.set(autoscale_on=False)
+    still.numbers(ax, scene.box, wide, high)
     if not scene.exists:
         _say_nothing(ax)
     still.plane(ax, scene.box)
@@ -161,7 +162,7 @@ def _particles(ax: Axes, scene: Scene) -> None:
 def draw_dots(ax: Axes, found: Particles) -> None:
     """Samples; with shares of the whole weight their areas are as these."""
     points, shares, _ = found
-    sizes = torch.full((len(points),), float(DOT))
+    sizes = torch.full((len(points),), float(DOT), device="cpu")
     if shares is not None:  # as large on average
         relative = shares * len(points)
         sizes = relative * min(DOT, LARGEST_DOT / float(relative.max()))

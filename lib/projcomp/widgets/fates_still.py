@@ -39,7 +39,7 @@ def exact_draws(scene: Scene) -> Particles:
     else:
         grid = scene.grid(COARSE)
         cells = scene.truth().flatten().multinomial(count, replacement=True, generator=generator)
-        shift = torch.rand(count, 2, generator=generator, dtype=torch.float64) - 0.5
+        shift = torch.rand(count, 2, generator=generator, dtype=torch.float64, device="cpu") - 0.5
         width = torch.stack([x[1] - x[0] for x in grid.axes])
         points = grid.points.reshape(-1, 2)[cells] + shift * width
     return Particles(points, None, points[None, :0])

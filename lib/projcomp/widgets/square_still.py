@@ -83,6 +83,7 @@ def _plane(ax: Axes, plane: Plane, show: Sequence[str], spans) -> None:
             plots.contours(ax, part, grid, colour, line=line)
     ax.set(aspect="auto")
     still.plane(ax, plane.box)
+    still.numbers(ax, plane.box, SIZE, SIZE)
     ends = ("right", "bottom"), ("left", "top"), ("left", "bottom")
     for name, (ha, va) in zip(plane.names, ends, strict=False):
         ax.text(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from PIL import Image
 
@@ -34,6 +36,7 @@ OPERATORS = {"composition": "composition", "product": "simple product", "bayes":
 _BASES = {"bayes": "unconditional", "product": "background (left out)"}
 _SHARPNESS = 1.5  # of the picture's pixels to a CSS pixel
 _SHADES = 256  # of a drawing: few hues
+_APART, _CLEAR = 48, 26  # of the numbers: from one to the next, and free at the ends
 _KEY, _GAP, _LINE = 22, 16, 20  # of the legend: its marks, what parts its words, its lines
 
 
@@ -110,6 +113,38 @@ def plane(ax: Axes, box: Sequence[float]) -> None:
     """Make bare axes show a box, (left, bottom, right, top), filling them."""
     left, bottom, right, top = box
     ax.set(xlim=(left, right), ylim=(bottom, top), autoscale_on=False)
+
+
+def numbers(ax: Axes, box: Sequence[float], width: float, height: float) -> None:
+    """A few light numbers along the bottom and the left edge, inside the picture."""
+    left, bottom, right, top = box
+    rim = [withStroke(linewidth=3, foreground="white")]
+    look = {"fontsize": 11, "color": SOFT, "path_effects": rim, "zorder": 6}
+    for low, high, size, upright in (left, right, width, False), (bottom, top, height, True):
+        step = _round_step(high - low, size / _APART)
+        for count in range(math.ceil(low / step), math.floor(high / step) + 1):
+            share = (count * step - low) / (high - low)
+            if not _CLEAR < share * size < size - _CLEAR:
+                continue
+            text = f"{count * step:.6g}".replace("-", "−")
+            place, mark = (
+                ((7 / width, share), (4 / width, share))
+                if upright
+                else ((share, 7 / height), (share, 4 / height))
+            )
+            ax.text(
+                *place, text, ha="left" if upright else "center",
+                va="center" if upright else "bottom", transform=ax.transAxes, **look,
+            )  # fmt: skip
+            foot = (0, share) if upright else (share, 0)
+            ends = zip(foot, mark, strict=True)
+            ax.plot(*ends, color=SOFT, linewidth=1, transform=ax.transAxes, zorder=6)
+
+
+def _round_step(span: float, most: float) -> float:
+    """The least round step of which at most `most` fit in a span."""
+    unit = 10 ** math.floor(math.log10(span / most))
+    return unit * next(m for m in (1, 2, 5, 10) if most * m * unit >= span)
 
 
 def picture(figure: Figure, photographs: bool = False) -> Picture:

@@ -18,9 +18,9 @@ export class Judge {
    */
   constructor({ given, tell, leave }) {
     Object.assign(this, { given, tell, leave });
-    this.title = element("p", { class: "pc-verdict-title" });
+    this.title = element("p", { class: "pc-finding-title" });
     this.list = element("ul");
-    this.node = element("div", { class: "pc-verdict", role: "region", "aria-label": "verdict" },
+    this.node = element("div", { class: "pc-finding", role: "region", "aria-label": "verdict" },
       element("div", { "aria-live": "polite" }, this.title, this.list));
     this.key = null;
   }
