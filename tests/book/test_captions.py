@@ -76,7 +76,7 @@ def most(*keys: str) -> Callable[[dict], float]:
 
 SHADOWS, GAP = most("first", "second"), most("gap")
 FITS, OFF = (0.0, 0.02), (0.1, 1.0)
-# Page, figure, what the caption asks for, what is measured, and the least and most that it promises.
+# Page, figure, what its caption asks for, what is measured, the least and the most it promises.
 PROMISES = [
     ("02-what-is-composition", "both", {"operator": "product"}, SHADOWS, OFF),
     ("02-what-is-composition", "both", {"operator": "composition"}, SHADOWS, FITS),
