@@ -162,7 +162,7 @@ def _particles(ax: Axes, scene: Scene) -> None:
 def draw_dots(ax: Axes, found: Particles) -> None:
     """Samples; with shares of the whole weight their areas are as these."""
     points, shares, _ = found
-    sizes = torch.full((len(points),), float(DOT), device="cpu")
+    sizes = torch.full((len(points),), float(DOT), dtype=torch.float64, device="cpu")
     if shares is not None:  # as large on average
         relative = shares * len(points)
         sizes = relative * min(DOT, LARGEST_DOT / float(relative.max()))

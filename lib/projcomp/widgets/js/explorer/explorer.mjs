@@ -179,7 +179,7 @@ export class Explorer extends Figure {
   }
 
   largestLegends() {
-    return largestLegends(this.state, this.scene);
+    return largestLegends(this.state);
   }
 
   told() {

@@ -28,16 +28,19 @@ export function legendRows(state, scene) {
 }
 
 /** The longest legends that the figure's controls can bring about. */
-export function largestLegends(state, scene) {
+export function largestLegends(state) {
   const { controls, view, reweight } = state;
   const free = (control) => controls.includes(control) || controls.includes("presets");
   const every = view === "line" ? ["parts", "composition"] : ["parts", "truth", "samples"];
   const kinds = view === "line" ? [[]] : [["composition"], ["interaction"]];
   const shows = free("layers") ? kinds.map((kind) => [...kind, ...every]) : [[...state.show, "samples"]];
   const operators = free("operator") ? Object.keys(OPERATORS) : [state.operator];
-  const any = { composition: scene.composition, exists: true, hasTruth: true, exact: () => null, base: () => true };
+  const divides = (operator) => operator === "bayes" || (operator === "composition" && state.background);
+  const any = (operator) => ({
+    composition: { background: divides(operator) }, exists: true, hasTruth: true, exact: () => null, base: () => true,
+  });
   return shows.flatMap((show) => operators.map((operator) =>
-    legendRows({ ...state, show, operator, reweight: reweight || free("reweight") }, any)));
+    legendRows({ ...state, show, operator, reweight: reweight || free("reweight") }, any(operator))));
 }
 
 /** Normalisability in words, and the numbers; NaN for what the figure does not show. */
