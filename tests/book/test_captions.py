@@ -130,6 +130,53 @@ def test_what_a_caption_promises_is_seen(
     assert promised[0] <= value <= promised[1]
 
 
+# Page, figure, the concept and component that its caption has dragged, to where, what else it asks
+# for, what is measured, the least and the most it promises.
+MOVES = [
+    ("04-factorized-conditionals", "factorized", (0, 0), (-2, -1), {"sigma": 1}, GAP, FITS),
+    ("04-factorized-conditionals", "factorized", (0, 0), (-2, -2.5), {"sigma": 1}, GAP, OFF),
+    ("04-factorized-conditionals", "factorized-breaks", (1, 0), None, {}, SHADOWS, OFF),
+    ("04-factorized-conditionals", "factorized-breaks", (1, 0), (0, 1.6), {}, SHADOWS, FITS),
+    ("05-which-background", "background-speck", (1, 0), (0, 3.45), {}, SHADOWS, (0.4, 0.6)),
+    ("05-which-background", "background-speck", (1, 0), (0, 3), {}, SHADOWS, (0.0, 0.03)),
+    ("07-feature-space", "feature-overlap", (1, 0), None, {}, most("first"), OFF),
+    ("07-feature-space", "feature-overlap", (1, 0), (0, 1.5), {}, most("first"), FITS),
+    ("11-foretelling", "foretelling-turn", (1, 0), None, {}, SHADOWS, OFF),
+    ("11-foretelling", "foretelling-turn", (1, 0), (0, 2.5), {}, SHADOWS, FITS),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "handle", "place", "asked", "measured", "promised"),
+    MOVES,
+    ids=[f"{target}-{place}" for _, target, _, place, *_ in MOVES],
+)
+def test_what_a_drag_promises_is_seen(
+    browser: Browser, book: Path, name: str, target: str, handle, place, asked, measured, promised
+):
+    page = open_page(browser, book / f"chapters/{name}.html")
+    found = figure(page, target)
+    (concepts,) = state(found, "concepts")
+    if place:
+        concept, component = handle
+        concepts[concept]["means"][component] = place
+    put(found, concepts=concepts, **asked)
+    told(found, "normalisable")
+    value = measured(state(found, "readout")[0])
+    page.context.close()
+    assert promised[0] <= value <= promised[1]
+
+
+def test_below_a_third_nothing_is_left_of_the_precisions(browser: Browser, book: Path):
+    page = open_page(browser, book / "chapters/03-the-operator.html")
+    found = figure(page, "precisions")
+    (background,) = state(found, "background")
+    for variance, answer in ((0.34, "yes"), (0.33, "no")):
+        put(found, background={**background, "covariances": [[[variance]]]})
+        assert told(found, "normalisable").startswith(answer)
+    page.context.close()
+
+
 def test_where_the_tidy_lie_begins(atlas: Page):
     found = figure(atlas, "atlas-nothing")
     for sigma, answer in ((1, "yes here"), (0.54, "yes here"), (0.52, "no here")):
@@ -189,3 +236,47 @@ def test_forty_steps_leave_nothing_between_the_blobs(atlas: Page):
 
     assert astray(5) == pytest.approx(1 / 9, abs=4 * (8 / 81 / 500) ** 0.5)
     assert astray(40) < 0.02
+
+
+def test_more_steps_change_nothing_under_the_shear(atlas: Page):
+    found = figure(atlas, "atlas-shear")
+
+    def aligned(steps: int) -> float:
+        (rows,) = state(found, "directions")
+        _, samples = landed(found, steps=steps)
+        return float(
+            ((samples @ torch.tensor(rows, dtype=torch.float64).T).prod(-1) > 0).double().mean()
+        )
+
+    sixty, many = aligned(60), aligned(200)
+    error = (sixty * (1 - sixty) / 500) ** 0.5
+    assert abs(sixty - many) < 4 * 2**0.5 * error
+
+
+def test_after_the_jump_the_samples_stay_behind(atlas: Page):
+    _, samples = landed(figure(atlas, "atlas-jump"))
+    assert float((samples[:, 0] > 0.5).double().mean()) > 0.9
+
+
+def test_from_the_wrong_start_the_dots_stop_halfway(atlas: Page):
+    _, samples = landed(figure(atlas, "atlas-start"))
+    assert ((samples.mean(0) > 1) & (samples.mean(0) < 2)).all()
+
+
+def test_weights_make_the_four_blobs_weigh_the_same(browser: Browser, book: Path):
+    page = open_page(browser, book / "chapters/10-repair.html")
+    found = figure(page, "repair-live")
+    found.get_by_role("checkbox", name="weigh samples by interaction").check()
+    found.page.wait_for_function(
+        "figure => figure.pcModel.get('_log_weights')?.byteLength", arg=found.element_handle()
+    )
+    _, samples = landed(found)
+    (rows,) = state(found, "directions")
+    logs = found.evaluate("f => Array.from(new Float64Array(f.pcModel.get('_log_weights').buffer))")
+    weights = torch.tensor(logs, dtype=torch.float64).exp()
+    hits = ((samples @ torch.tensor(rows, dtype=torch.float64).T).prod(-1) > 0).double()
+    page.context.close()
+    assert float(hits.mean()) > 0.65
+    share = float(weights @ hits)
+    error = float((weights**2 * (hits - share) ** 2).sum() ** 0.5)
+    assert abs(share - 0.5) < 4 * error
