@@ -52,6 +52,21 @@ def state(found: Locator, *keys: str) -> list:
     return found.evaluate(STATE % json.dumps(keys))
 
 
+def told(found: Locator, **traits) -> dict:
+    """Set traits, if any, as from a notebook, and wait for the numbers that follow."""
+    found.evaluate(
+        """(figure, traits) => {
+            if (Object.keys(traits).length) figure.pcModel.set("readout", {});
+            Object.entries(traits).forEach(([key, value]) => figure.pcModel.set(key, value));
+        }""",
+        traits,
+    )
+    found.page.wait_for_function(
+        "figure => figure.pcModel.get('readout').normalisable", arg=found.element_handle()
+    )
+    return state(found, "readout")[0]
+
+
 def handle(found: Locator, key: str) -> Locator:
     return found.locator(f'[data-handle="{key}"]')
 

@@ -8,7 +8,7 @@ import projcomp as pc
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.book.driving import figure, largest_change, pixels, state
+from tests.book.driving import figure, largest_change, pixels, told
 from tests.book.standalone import write_page
 
 NARROW, WIDE = pc.gaussian([0.0, 0.0], 0.36), pc.gaussian([0.0, 0.0], 9.0)
@@ -29,21 +29,6 @@ SAYING = "No composition: it is not normalisable."
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     return write_page(tmp_path_factory.mktemp("existence"), "Existence", FIGURES)
-
-
-def told(found: Locator, **traits) -> dict:
-    """Set traits, and wait for the numbers that follow."""
-    found.evaluate(
-        """(f, traits) => {
-            f.pcModel.set("readout", {});
-            Object.entries(traits).forEach(([key, value]) => f.pcModel.set(key, value));
-        }""",
-        traits,
-    )
-    found.page.wait_for_function(
-        "f => f.pcModel.get('readout').normalisable", arg=found.element_handle()
-    )
-    return state(found, "readout")[0]
 
 
 def picture(found: Locator, which: int = 0, **traits) -> list[int]:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.samplers.resampling import effective_size
 from projcomp.widgets import CONTROLS, bundle
 
-from tests.book.driving import copied, figure, largest_change, open_page, pixels, state
+from tests.book.driving import copied, figure, largest_change, open_page, pixels, state, told
 from tests.book.standalone import write_page
 from tests.widgets.fixture import log_weights
 
@@ -50,21 +50,6 @@ def numbers(found: Locator, trait: str) -> torch.Tensor:
         "(f, key) => Array.from(new Float64Array(f.pcModel.get(key).buffer))", trait
     )
     return torch.tensor(values, dtype=torch.float64)
-
-
-def told(found: Locator, **traits) -> dict:
-    """Set traits, and wait until the figure has said what it then finds."""
-    found.evaluate(
-        """(f, traits) => {
-            f.pcModel.set("readout", {});
-            Object.entries(traits).forEach(([key, value]) => f.pcModel.set(key, value));
-        }""",
-        traits,
-    )
-    found.page.wait_for_function(
-        "f => f.pcModel.get('readout').normalisable", arg=found.element_handle()
-    )
-    return state(found, "readout")[0]
 
 
 def shown(found: Locator) -> float:
