@@ -12,7 +12,7 @@ from projcomp.widgets import bundle
 
 WIDGETS = bundle.FOLDER.parent
 PARTS = sorted(path.relative_to(bundle.FOLDER).as_posix() for path in bundle.FOLDER.rglob("*.mjs"))
-FIGURES = {"explorer", "lattice", "square"}
+FIGURES = ("explorer", "lattice", "square")
 ALLOWED = {"maths": {"maths"}, "shared": {"maths", "shared"}}
 ALLOWED |= {figure: {"maths", "shared", figure} for figure in FIGURES}
 ALLOWED["sandbox"] = {"maths", "shared", "explorer", "sandbox"}  # it is an Explorer

@@ -34,6 +34,15 @@ class Particles(NamedTuple):
     shares: Tensor | None
     ways: Tensor
 
+    def histogram(self, values: Tensor, span: tuple[float, float], bins: int) -> np.ndarray:
+        """Shares of the samples in equal bins of their values; what lies outside is lost."""
+        return np.histogram(values.numpy(), bins, span, weights=self.weights())[0]
+
+    def weights(self) -> np.ndarray:
+        """(n,) shares of the whole weight."""
+        count = len(self.points)
+        return np.full(count, 1 / count) if self.shares is None else self.shares.numpy()
+
 
 class Shadow(NamedTuple):
     """Masses along a direction: of the composition, and of the concept that wants it so."""
@@ -105,6 +114,13 @@ class Scene:
             masses = torch.tensordot(kernel, masses, dims=([1], [axis])).movedim(0, axis)
         return masses / masses.sum()
 
+    @property
+    def truth_words(self) -> str:
+        """What the legend calls the noised composition."""
+        if not self.has_truth:
+            return "no composition to noise"
+        return "noised composition" + ("" if self.exact is not None else " (by quadrature)")
+
     def interaction(self) -> Tensor:
         """The interaction field at cell centres of a coarse grid."""
         return self.composition.interaction(self.grid(FIELD).points, self.sigma)
@@ -133,7 +149,7 @@ class Scene:
         bars, samples = None, samples or self.particles
         if samples:
             values = samples.points @ along
-            bars = histogram(values, samples.shares, (low, high), BINS) * BINS / FINE
+            bars = samples.histogram(values, (low, high), BINS) * BINS / FINE
         return Shadow(own, wanted, bars)
 
     @cached_property
@@ -162,14 +178,6 @@ class Scene:
             shares = torch.softmax(_between(levels, logs, self.sigma), 0)
         passed = int((levels >= self.sigma).sum())
         return Particles(_between(levels, path, self.sigma), shares, path[: max(passed, 1)])
-
-
-def histogram(
-    values: Tensor, shares: Tensor | None, span: tuple[float, float], bins: int
-) -> np.ndarray:
-    """Shares of the samples in equal bins; what lies outside is lost."""
-    weights = np.full(len(values), 1 / len(values)) if shares is None else shares.numpy()
-    return np.histogram(values.numpy(), bins, span, weights=weights)[0]
 
 
 def _log_weights(density: Composition, levels: Tensor, path: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from projcomp.composition import Composition
 from projcomp.densities import Flat
 from projcomp.grid import Grid
 from projcomp.widgets import still
-from projcomp.widgets.explorer_scene import COARSE, FINE, Particles, Scene, histogram
+from projcomp.widgets.explorer_scene import COARSE, FINE, Particles, Scene
 from projcomp.widgets.still import Row, Still
 
 SIZE, WIDE, MARGIN = 420, 640, 64
@@ -28,6 +28,7 @@ TRACKS = 6
 DOT, LARGEST_DOT = 9, 900  # square pixels
 SPACING, BARB = 34, 4.5  # of the arrows
 POINTS, LINE_BINS = 400, 60
+WEIGHED = Row(still.INK, "dot", "samples: the area is the weight")
 NOTHING = "no composition: it is not normalisable"
 
 
@@ -56,11 +57,9 @@ def legend_rows(scene: Scene) -> list[Row]:
     if "parts" in show:
         rows += still.part_rows(state["operator"], concepts, scene.base is not None)
     if plane and "truth" in show:
-        how = "" if scene.exact is not None else " (by quadrature)"
-        text = f"noised composition{how}" if scene.has_truth else "no composition to noise"
-        rows.append(Row(still.INK, still.TRUTH_LINE, text))
+        rows.append(Row(still.INK, still.TRUTH_LINE, scene.truth_words))
     if plane and state["reweight"] and "samples" in show:
-        rows.append(Row(still.INK, "dot", "samples: the area is the weight"))
+        rows.append(WEIGHED)
     return rows
 
 
@@ -244,8 +243,8 @@ def _curves(ax: Axes, scene: Scene) -> None:
         composed = (grid.masses(composition, sigma) / grid.volume).numpy()
         peak = max(peak, composed.max())
     if scene.particles:
-        points, weights, _ = scene.particles
-        shares = histogram(points[:, 0], weights, (left, right), LINE_BINS)
+        points = scene.particles.points[:, 0]
+        shares = scene.particles.histogram(points, (left, right), LINE_BINS)
         edges = np.linspace(left, right, LINE_BINS + 1)
         heights = shares * LINE_BINS / (right - left)
         ax.bar(

@@ -10,7 +10,7 @@ from projcomp import plots
 from projcomp.composition import Composition
 from projcomp.widgets import still
 from projcomp.widgets.explorer_scene import COARSE, Particles, Scene
-from projcomp.widgets.explorer_still import draw_dots, draw_strip
+from projcomp.widgets.explorer_still import WEIGHED, draw_dots, draw_strip
 from projcomp.widgets.still import Picture, Row, Still
 
 SIZE, MARGIN, TITLE, GAP = 260, 44, 22, 14
@@ -50,17 +50,12 @@ def off_by(scene: Scene, found: Particles) -> float:
     left, bottom, right, top = scene.box
     side = COARSE // BLOCKS
     wanted = scene.truth().reshape(BLOCKS, side, BLOCKS, side).sum((1, 3)).numpy()
-    shares = _shares(found)
+    shares = found.weights()
     x, y = found.points.T.numpy()
     ends = ((left, right), (bottom, top))
     counted = np.histogram2d(x, y, BLOCKS, ends, weights=shares)[0]
     outside = max(float(shares.sum() - counted.sum()), 0.0)
     return 0.5 * (float(np.abs(counted - wanted).sum()) + outside)
-
-
-def _shares(found: Particles) -> np.ndarray:
-    count = len(found.points)
-    return np.full(count, 1 / count) if found.shares is None else found.shares.numpy()
 
 
 def _sheet(scene: Scene, drawn: dict[str, Particles | None], columns: int) -> Picture:
@@ -102,12 +97,7 @@ def _fate(figure: Figure, scene: Scene, name: str, found, left: float, top: floa
 
 
 def _legend(scene: Scene) -> list[Row]:
-    how = "" if scene.exact is not None else " (by quadrature)"
-    text = f"noised composition{how}" if scene.has_truth else "no composition to noise"
-    rows = [
-        Row(plots.COMPOSED, "fill", text),
-        Row(still.INK, "dot", "samples: the area is the weight"),
-    ]
+    rows = [Row(plots.COMPOSED, "fill", scene.truth_words), WEIGHED]
     for index in range(len(scene.state["concepts"])):
         line = plots.CONCEPTS[index], plots.LINES[1]
         rows.append(Row(*line, f"shadow of concept {index + 1}"))

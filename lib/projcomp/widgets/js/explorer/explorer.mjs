@@ -6,12 +6,12 @@ import { Figure } from "../shared/figure.mjs";
 import { canvas, common, pane, place } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
 import { FatesView } from "./fatesview.mjs";
+import { fateOf } from "./headline.mjs";
 import { LineView } from "./lineview.mjs";
 import { ExplorerPanel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
 import { Scene } from "./scene.mjs";
 import { SHARED, checkedState } from "./state.mjs";
-import { fateOf } from "./headline.mjs";
 import { factsOf, inWords, largestLegends, legendRows, readoutOf } from "./telling.mjs";
 
 const KEYS = [
@@ -113,7 +113,7 @@ export class Explorer extends Figure {
   }
 
   pickParticle(event) {
-    if (event.target !== this.svg || !this.scene.path || !(this.view instanceof PlaneView)) return;
+    if (event.target !== this.svg || !this.scene.path || !this.view.picks) return;
     const bounds = this.svg.getBoundingClientRect();
     const [x, y] = this.frame.back(event.clientX - bounds.left, event.clientY - bounds.top);
     const points = this.scene.path.atSigma(this.state.sigma);

@@ -3,17 +3,19 @@
 import { histogram } from "../maths/field.mjs";
 import { element } from "../shared/controls.mjs";
 import * as draw from "../shared/draw.mjs";
-import { onEllipse } from "../shared/handles.mjs";
 import { canvas } from "../shared/layout.mjs";
-import { FATES, fatesOff } from "./fates.mjs";
-import { FINE } from "./scene.mjs";
+import { FATES } from "./fates.mjs";
+import { PlaneView } from "./planeview.mjs";
+import { COARSE, FINE } from "./scene.mjs";
 
 const BINS = 40;
 const HANDLED = "exact"; // the picture that has the handles
 
-export class FatesView {
+export class FatesView extends PlaneView {
   /** main: {stage, plane, margins} of the picture with the handles; the others are made beside it. */
   constructor(main) {
+    super();
+    this.picks = false;
     this.panes = Object.entries(FATES).map(([fate, title]) => {
       const pane = fate === HANDLED ? main : picture(title);
       const told = element("span", { class: "pc-off" });
@@ -24,38 +26,20 @@ export class FatesView {
     this.stage = element("div", { class: "pc-fates pc-wide" }, ...this.panes.map((pane) => pane.node));
   }
 
-  frame(scene, width, height) {
-    return new draw.Frame(scene.box, width, height);
-  }
-
-  position(part, k, role) {
-    return onEllipse(part, k, role);
-  }
-
   paint({ frame, scene, state, colours, path }) {
-    const off = path && path.done ? fatesOff(scene, path) : {};
+    const off = scene.fatesOff();
     for (const { fate, plane, margins, told } of this.panes) {
       const { context } = draw.prepare(plane);
-      this.paintTruth(context, frame, scene, state, colours, fate === HANDLED);
+      if (scene.hasTruth) {
+        draw.heat(context, frame, scene.field(COARSE), scene.truth(), colours.paper, colours.composed);
+      }
+      if (fate === HANDLED && state.show.includes("parts")) this.paintParts(context, frame, scene, colours);
       const found = path?.at(fate, state.sigma);
       if (found) draw.dots(context, frame, found.points, colours.ink, found.shares);
       this.paintMargins(margins, scene, state, colours, found);
       const text = Number.isFinite(off[fate]) ? `off by ${off[fate].toFixed(2)}` : "";
       if (told.textContent !== text) told.textContent = text;
     }
-  }
-
-  /** What all four should be: the noised composition. */
-  paintTruth(context, frame, scene, state, colours, handled) {
-    if (scene.hasTruth) {
-      draw.heat(context, frame, scene.field(96), scene.truth(96), colours.paper, colours.composed);
-    }
-    if (!handled || !state.show.includes("parts")) return;
-    const outline = (name, mixture, colour, dash) =>
-      draw.outlines(context, frame, scene.field(96), scene.masses(name, mixture, 96), colour, dash);
-    const { background, concepts } = scene.composition;
-    if (background) outline("base", background, colours.background, draw.DASHES.background);
-    concepts.forEach((p, i) => outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
   }
 
   /** The concepts' own shadows, dashed, over the histograms of the samples. */

@@ -11,6 +11,8 @@ const TRACKS = 6;
 const BINS = 40;
 
 export class PlaneView {
+  picks = true; // a click chooses the particle whose way is drawn
+
   frame(scene, width, height) {
     return new draw.Frame(scene.box, width, height);
   }
@@ -22,7 +24,6 @@ export class PlaneView {
   paint({ context, frame, scene, state, colours, path, chosen, margins }) {
     const { show, sigma } = state;
     const { composition } = scene;
-    const concepts = composition.concepts;
     if (show.includes("interaction")) {
       const [minus, plus] = colours.concepts;
       draw.signed(context, frame, scene.field(56), scene.interactionField(), colours.paper, minus, plus);
@@ -30,15 +31,7 @@ export class PlaneView {
       const masses = scene.masses("composed", composition, FINE);
       draw.heat(context, frame, scene.field(FINE), masses, colours.paper, colours.composed);
     }
-    if (show.includes("parts")) {
-      const outline = (name, mixture, colour, dash) => {
-        const masses = scene.masses(name, mixture, OUTLINE);
-        draw.outlines(context, frame, scene.field(OUTLINE), masses, colour, dash);
-      };
-      const base = scene.base();
-      if (base) outline("base", base, colours.background, draw.DASHES.background);
-      concepts.forEach((p, i) => outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
-    }
+    if (show.includes("parts")) this.paintParts(context, frame, scene, colours);
     if (show.includes("truth") && scene.hasTruth && scene.exists) {
       const { truth } = draw.DASHES;
       draw.outlines(context, frame, scene.field(OUTLINE), scene.truth(), colours.ink, truth, [0.5, 0.9], 2.2);
@@ -51,6 +44,17 @@ export class PlaneView {
     axes.numbers(context, frame, colours);
     if (!scene.exists) axes.nothing(context, frame, colours);
     this.paintShadows(margins, scene, state, colours, path);
+  }
+
+  paintParts(context, frame, scene, colours) {
+    const outline = (name, mixture, colour, dash) => {
+      const masses = scene.masses(name, mixture, OUTLINE);
+      draw.outlines(context, frame, scene.field(OUTLINE), masses, colour, dash);
+    };
+    const base = scene.base();
+    if (base) outline("base", base, colours.background, draw.DASHES.background);
+    scene.composition.concepts.forEach((p, i) =>
+      outline(`concept ${i}`, p, colours.concepts[i], draw.DASHES.concepts[i]));
   }
 
   /** The ways of a few particles, where they can be watched. */

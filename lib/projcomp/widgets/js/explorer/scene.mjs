@@ -1,15 +1,17 @@
 // What the Explorer shows, computed from its state and kept until the state changes.
 
+import { drawn, drawnFrom, offBy } from "../maths/draws.mjs";
 import { Field, lineMasses, span, totalVariation } from "../maths/field.mjs";
 import { Mixture } from "../maths/mixture.mjs";
 import { Pace, movements } from "../maths/pace.mjs";
-import { Path, Weights, between, sigmaGrid } from "../maths/sampling.mjs";
+import { Path, Weights, between, normals, sigmaGrid } from "../maths/sampling.mjs";
 import { Kept } from "../shared/kept.mjs";
-import { fatesOf } from "./fates.mjs";
+import { FATES, Fates } from "./fates.mjs";
 import { composed } from "./state.mjs";
 
 export const FINE = 160;
-const COARSE = 96;
+export const COARSE = 96;
+const BLOCKS = 8; // along each side, in which samples are counted
 const CURVE_LEVELS = 36;
 const CURVE_CELLS = 64;
 const PILOTS = 60; // particles whose movement sets the pace
@@ -178,7 +180,7 @@ export class Scene {
   /** The sampled path; call its `advance` until it is done. */
   sampled() {
     if (this.state.view === "fates") {
-      this.path ??= fatesOf(this);
+      this.path ??= this.fates();
     } else {
       this.path ??= this.pathOf(this.state.particles);
       this.path.weighted = this.state.reweight;
@@ -189,6 +191,35 @@ export class Scene {
   pathOf(particles) {
     const { sigma_min, sigma_max, steps, method, seed } = this.state;
     return new Path(this.composition, sigmaGrid(sigma_min, sigma_max, steps), particles, method, seed);
+  }
+
+  fates() {
+    const { sigma_min, sigma_max, steps, particles, seed } = this.state;
+    const levels = sigmaGrid(sigma_min, sigma_max, steps);
+    return new Fates(this.composition, levels, particles, seed, this.exactDraws(particles, seed + 1));
+  }
+
+  /** Draws of the composition without noise; null where there is none. */
+  exactDraws(particles, seed) {
+    if (!this.hasTruth) return null;
+    const exact = this.exact();
+    if (exact) return drawn(exact, particles, normals(seed));
+    const field = this.field(FINE, this.state.box);
+    return drawnFrom(field, field.masses(this.composition.at(0)), particles, normals(seed));
+  }
+
+  /** How far each fate is off the noised composition, once all particles have arrived; else nothing. */
+  fatesOff() {
+    const { path, hasTruth } = this;
+    const { sigma, view } = this.state;
+    if (view !== "fates" || !path?.done) return {};
+    return this.kept.get("fates off", `${this.parts}|${this.how}|${sigma}|${this.box}`, () => {
+      const off = (fate) => {
+        const found = hasTruth && path.at(fate, sigma);
+        return found ? offBy(found.points, this.field(COARSE), this.truth(), BLOCKS, found.shares) : NaN;
+      };
+      return Object.fromEntries(Object.keys(FATES).map((fate) => [fate, off(fate)]));
+    });
   }
 
   /** Levels are shown for as long as particles move over the picture; a few tell for all. */

@@ -1,8 +1,10 @@
 // What the Explorer says of itself: the legend, the numbers, and the same in words.
 
 import { effectiveSize } from "../maths/sampling.mjs";
-import { FATES, fateRows, fatesOff } from "./fates.mjs";
 import { OPERATORS, finite, inAWord, partRows } from "../shared/telling.mjs";
+import { FATES } from "./fates.mjs";
+
+const WEIGHED = ["ink", "dot", "samples: the area is the weight"];
 
 /** Rows of the legend. */
 export function legendRows(state, scene) {
@@ -17,14 +19,22 @@ export function legendRows(state, scene) {
   }
   if (show.includes("parts")) rows.push(...partRows(state, scene.base()));
   if (show.includes("truth") && scene.exists) {
-    const how = scene.exact() ? "" : " (by quadrature)";
-    const text = scene.hasTruth ? `noised composition${how}` : "no composition to noise";
-    rows.push(["ink", "dashed", text]);
+    rows.push(["ink", "dashed", truthText(scene)]);
   }
   if (reweight && view !== "line" && show.includes("samples")) {
-    rows.push(["ink", "dot", "samples: the area is the weight"]);
+    rows.push(WEIGHED);
   }
   return rows;
+}
+
+function fateRows(state, scene) {
+  const shadows = state.concepts.map((_, i) => [`concept-${i + 1}`, "dashed", `shadow of concept ${i + 1}`]);
+  return [["composed", "fill", truthText(scene)], WEIGHED, ...shadows];
+}
+
+function truthText(scene) {
+  if (!scene.hasTruth) return "no composition to noise";
+  return `noised composition${scene.exact() ? "" : " (by quadrature)"}`;
 }
 
 /** The longest legends that the figure's controls can bring about. */
@@ -56,8 +66,7 @@ export function factsOf(state, scene, chosen) {
   }
   const [first, second] = state.directions.map((d, i) => scene.shadow(i, d)?.error ?? NaN);
   const along = sampled && exists ? scene.interactionAlong(chosen) : NaN;
-  const fates = state.view === "fates" && scene.path?.done ? fatesOff(scene, scene.path) : {};
-  return { ...answers, first, second, gap: scene.gap(), along, effective, fates };
+  return { ...answers, first, second, gap: scene.gap(), along, effective, fates: scene.fatesOff() };
 }
 
 const inBoth = ({ normalisable, here }, sigma) => `${normalisable} at σ = 0${sigma ? `, ${here} here` : ""}`;
