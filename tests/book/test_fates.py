@@ -68,8 +68,10 @@ def off(found: Locator) -> dict[str, float]:
 
 
 def test_weights_bring_back_what_the_path_lost(page: Page):
-    told = off(figure(page, "mild"))
+    found = figure(page, "mild")
+    told = off(found)
     assert told["exact"] < FLOOR
+    expect(found.get_by_role("meter", name="effective samples")).to_be_visible()
     assert told["weighted"] < told["ode"] - 0.05
     assert told["weighted"] < told["sde"] - 0.05
 

@@ -75,7 +75,8 @@ export class ExplorerPanel extends Panel {
   /** Whether the samples are weighed, and how many they are then worth. */
   weighing(offered) {
     const row = element("div", { class: "pc-weighing" });
-    const asked = offered || this.model.get("controls").includes("presets");
+    const weighs = this.model.get("view") === "fates"; // one of the four always does
+    const asked = offered || weighs || this.model.get("controls").includes("presets");
     this.followers.push(({ reweight }) => (row.hidden = !(asked || reweight)));
     if (offered) {
       const box = checkbox("weigh samples by interaction", (on) => this.host.reweigh(on));
