@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from projcomp.widgets import CONTROLS
 
-from tests.book.driving import copied, figure, handle, open_page, state
+from tests.book.driving import copied, figure, handle, open_page, state, told
 from tests.book.standalone import write_page
-from tests.widgets.kinds import lattice, square
+from tests.widgets.kinds import KINDS, lattice, square
 
 FIGURES = {
     "explorer": lambda: pc.Explorer.from_preset("shear", controls=CONTROLS, name="explorer"),
@@ -104,6 +104,25 @@ def test_no_control_moves(browser: Browser, path: Path, name: str, width: int):
     for deed in deeds(found):
         for control, old, new in zip(names, before, found.evaluate(PLACES), strict=True):
             assert new is None or new == pytest.approx(old, abs=1), f"{control}, after {deed}"
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [360, 760, 1280])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_a_figure_stays_when_its_numbers_come(
+    browser: Browser, tmp_path: Path, kind: str, width: int
+):
+    page = open_page(browser, write_page(tmp_path, "Alone", {kind: KINDS[kind]}))
+    page.set_viewport_size({"width": width, "height": 900})
+    found = figure(page, kind)
+    height = "figure => figure.getBoundingClientRect().height"
+    alive = found.evaluate(height)
+    if kind != "lattice":
+        told(found)
+    if kind == "sandbox":
+        expect(found.locator(".pc-finding li").first).to_be_visible()
+    page.wait_for_timeout(200)
+    assert found.evaluate(height) == alive
     page.context.close()
 
 

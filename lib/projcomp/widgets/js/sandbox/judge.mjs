@@ -18,7 +18,7 @@ export class Judge {
    */
   constructor({ given, tell, leave }) {
     Object.assign(this, { given, tell, leave });
-    this.title = element("p", { class: "pc-finding-title" });
+    this.title = element("p", { class: "pc-finding-title" }, "Examining the composition …");
     this.list = element("ul");
     this.node = element("div", { class: "pc-finding", role: "region", "aria-label": "verdict" },
       element("div", { "aria-live": "polite" }, this.title, this.list));
