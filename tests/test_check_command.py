@@ -22,7 +22,7 @@ SPEC.loader.exec_module(check)
         ("lib/projcomp/samplers/smc.py", "tests/samplers/test_smc_time.py"),
         ("lib/projcomp/densities/_together.py", "tests/densities/test_powers.py"),
         ("tests/test_noise.py", "tests/test_noise.py"),
-        ("chapters/08-the-path.md", "tests/test_chapters.py"),
+        ("chapters/10-the-path.md", "tests/test_chapters.py"),
         ("README.md", "tests/test_readme.py"),
     ],
 )

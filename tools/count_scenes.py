@@ -1,4 +1,4 @@
-"""Counts what the shipped networks of pictures draw, and writes it down for chapter 6.
+"""Counts what the shipped networks of pictures draw, and writes it down for chapter 7.
 
     python tools/count_scenes.py [--pictures 25] [--file lib/projcomp/networks/weights/counts.json]
 

@@ -16,7 +16,7 @@ from projcomp.widgets.spec import from_spec
 from tests.book.conftest import chapters
 from tests.book.driving import figure, open_page, state, told
 
-ATLAS = "chapters/09-failure-atlas"
+ATLAS = "chapters/11-failure-atlas"
 
 
 def links(page: Page, name: str = "") -> list[Locator]:
@@ -76,20 +76,20 @@ PROMISES = [
     ("05-which-background", "background-speck", {"sigma": 0}, SHADOWS, (0.9, 1.0)),
     ("05-which-background", "background-speck", {"sigma": 0.4}, SHADOWS, (0.4, 0.6)),
     ("05-which-background", "background-speck", {"sigma": 0.6}, SHADOWS, (0.0, 0.03)),
-    ("06-counting-objects", "counting-two", {"operator": "bayes"}, SHADOWS, OFF),
-    ("06-counting-objects", "counting-two", {"operator": "composition"}, SHADOWS, FITS),
-    ("08-the-path", "path-shear", {"sigma": 0}, GAP, FITS),
-    ("08-the-path", "path-shear", {"sigma": 20}, GAP, FITS),
-    ("08-the-path", "path-shear", {"sigma": 0.6}, GAP, OFF),
-    ("08-the-path", "path-jump", {"sigma": 0.3}, GAP, (0.8, 1.0)),
-    ("08-the-path", "path-jump", {"sigma": 0.085}, GAP, (0.4, 0.6)),
-    ("08-the-path", "path-jump", {"sigma": 0.05}, GAP, (0.0, 0.2)),
-    ("09-failure-atlas", "atlas-blend", {"operator": "composition"}, SHADOWS, FITS),
-    ("09-failure-atlas", "atlas-blend", {"operator": "bayes"}, SHADOWS, OFF),
-    ("09-failure-atlas", "atlas-clutter", {"operator": "bayes"}, SHADOWS, (0.002, 0.02)),
-    ("09-failure-atlas", "atlas-clutter", {"operator": "composition"}, SHADOWS, (0.0, 1e-4)),
-    ("09-failure-atlas", "atlas-speck", {"sigma": 0}, SHADOWS, OFF),
-    ("09-failure-atlas", "atlas-speck", {"sigma": 1}, SHADOWS, FITS),
+    ("07-counting-objects", "counting-two", {"operator": "bayes"}, SHADOWS, OFF),
+    ("07-counting-objects", "counting-two", {"operator": "composition"}, SHADOWS, FITS),
+    ("10-the-path", "path-shear", {"sigma": 0}, GAP, FITS),
+    ("10-the-path", "path-shear", {"sigma": 20}, GAP, FITS),
+    ("10-the-path", "path-shear", {"sigma": 0.6}, GAP, OFF),
+    ("10-the-path", "path-jump", {"sigma": 0.3}, GAP, (0.8, 1.0)),
+    ("10-the-path", "path-jump", {"sigma": 0.085}, GAP, (0.4, 0.6)),
+    ("10-the-path", "path-jump", {"sigma": 0.05}, GAP, (0.0, 0.2)),
+    ("11-failure-atlas", "atlas-blend", {"operator": "composition"}, SHADOWS, FITS),
+    ("11-failure-atlas", "atlas-blend", {"operator": "bayes"}, SHADOWS, OFF),
+    ("11-failure-atlas", "atlas-clutter", {"operator": "bayes"}, SHADOWS, (0.002, 0.02)),
+    ("11-failure-atlas", "atlas-clutter", {"operator": "composition"}, SHADOWS, (0.0, 1e-4)),
+    ("11-failure-atlas", "atlas-speck", {"sigma": 0}, SHADOWS, OFF),
+    ("11-failure-atlas", "atlas-speck", {"sigma": 1}, SHADOWS, FITS),
 ]
 
 
@@ -117,10 +117,10 @@ MOVES = [
     ("04-factorized-conditionals", "factorized-breaks", (1, 0), (0, 1.6), {}, SHADOWS, FITS),
     ("05-which-background", "background-speck", (1, 0), (0, 3.45), {}, SHADOWS, (0.4, 0.6)),
     ("05-which-background", "background-speck", (1, 0), (0, 3), {}, SHADOWS, (0.0, 0.03)),
-    ("07-feature-space", "feature-overlap", (1, 0), None, {}, most("first"), OFF),
-    ("07-feature-space", "feature-overlap", (1, 0), (0, 1.5), {}, most("first"), FITS),
-    ("11-foretelling", "foretelling-turn", (1, 0), None, {}, SHADOWS, OFF),
-    ("11-foretelling", "foretelling-turn", (1, 0), (0, 2.5), {}, SHADOWS, FITS),
+    ("09-feature-space", "feature-overlap", (1, 0), None, {}, most("first"), OFF),
+    ("09-feature-space", "feature-overlap", (1, 0), (0, 1.5), {}, most("first"), FITS),
+    ("13-foretelling", "foretelling-turn", (1, 0), None, {}, SHADOWS, OFF),
+    ("13-foretelling", "foretelling-turn", (1, 0), (0, 2.5), {}, SHADOWS, FITS),
 ]
 
 
@@ -239,7 +239,7 @@ def test_from_the_wrong_start_the_dots_stop_halfway(atlas: Page):
 
 
 def test_weights_make_the_four_blobs_weigh_the_same(browser: Browser, book: Path):
-    page = open_page(browser, book / "chapters/10-repair.html")
+    page = open_page(browser, book / "chapters/12-repair.html")
     found = figure(page, "repair-live")
     found.get_by_role("checkbox", name="weigh samples by interaction").check()
     found.page.wait_for_function(

@@ -57,7 +57,7 @@ def test_formulas_near_the_reader_are_set_first(
 ) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.add_init_script(f"({WATCH})()")
-    page.goto((book / "chapters" / "08-the-path.html").as_uri() + fragment)
+    page.goto((book / "chapters" / "10-the-path.html").as_uri() + fragment)
     page.evaluate(TYPESET)
     distances, times = page.evaluate("[distances, times]")
     page.close()

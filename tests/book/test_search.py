@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.book.driving import TYPESET
 
-WORD, WHERE = "opacity", "chapters/06-counting-objects"
+WORD, WHERE = "opacity", "chapters/07-counting-objects"
 
 
 class Silent(SimpleHTTPRequestHandler):

@@ -2,6 +2,36 @@
 (() => {
   "use strict";
 
+  // What an address names may have moved to another page.
+  const named = () => decodeURIComponent(location.hash.slice(1));
+  const here = (name) => !name || name.includes("?") || document.getElementById(name);
+  const follow = () => {
+    const name = named();
+    if (here(name)) return;
+    const root = document.documentElement.dataset.content_root;
+    const go = () => {
+      const page = Object.hasOwn(bookPlaces, name) && bookPlaces[name];
+      if (page) location.replace(`${root}${page}#${name}`);
+    };
+    if (window.bookPlaces) return go();
+    const script = document.createElement("script");
+    script.onload = go;
+    script.src = `${root}_static/places.js`;
+    document.head.append(script);
+  };
+
+  // A link to a check opens it.
+  const open = () => {
+    const place = document.getElementById(named());
+    if (place?.matches("details.pc-check")) place.open = true;
+  };
+  const arrive = () => {
+    follow();
+    open();
+  };
+  addEventListener("hashchange", arrive);
+  arrive();
+
   // A box that scrolls sideways must be reachable from the keyboard.
   const boxes =
     "div.math mjx-container, span.math, .pst-scrollable-table-container, .cell_output, pre";
@@ -61,7 +91,7 @@
   const onPaper = (printed) => {
     if (printed === (before !== null)) return;
     if (printed) {
-      const opened = [...document.querySelectorAll("details.sd-dropdown:not([open])")];
+      const opened = [...document.querySelectorAll("details:is(.sd-dropdown, .pc-check):not([open])")];
       before = { opened, theme: root.dataset.theme };
       root.dataset.theme = "light";
     } else {

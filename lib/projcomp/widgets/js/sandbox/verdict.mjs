@@ -19,14 +19,14 @@ export const LINKS = {
   pile: ["04-factorized-conditionals", "cor-pile-up", "piling up"],
   dependent: ["04-factorized-conditionals", "prop-dependent", "a dependent background"],
   average: ["05-which-background", "prop-average-background", "the average as background"],
-  features: ["07-feature-space", "thm-feature-space", "feature space"],
-  commute: ["08-the-path", "cor-commute", "when composing commutes with noising"],
-  sampled: ["08-the-path", "thm-what-is-sampled", "what is sampled"],
-  nothing: ["09-failure-atlas", "card-nothing", "nothing there"],
-  steps: ["09-failure-atlas", "card-steps", "too few steps"],
-  start: ["09-failure-atlas", "card-start", "the wrong start"],
-  weights: ["10-repair", "thm-weights", "weights that mend the path"],
-  repair: ["10-repair", "ch-repair", "repair"],
+  features: ["09-feature-space", "thm-feature-space", "feature space"],
+  commute: ["10-the-path", "cor-commute", "when composing commutes with noising"],
+  sampled: ["10-the-path", "thm-what-is-sampled", "what is sampled"],
+  nothing: ["11-failure-atlas", "card-nothing", "nothing there"],
+  steps: ["11-failure-atlas", "card-steps", "too few steps"],
+  start: ["11-failure-atlas", "card-start", "the wrong start"],
+  weights: ["12-repair", "thm-weights", "weights that mend the path"],
+  repair: ["12-repair", "ch-repair", "repair"],
 };
 
 const TITLES = {
