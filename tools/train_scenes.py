@@ -21,16 +21,18 @@ from projcomp import networks, scenes
 from projcomp.networks.pictures import PICTURE_MODELS, blank_picture_model
 from projcomp.networks.shipped import WEIGHTS
 
-SEED, PICTURES = 1, 24_000
+PICTURES = 24_000
 SHARES = {"named": 0.7, "average": 0.2, "empty": 0.1}
 """Of the rows: told where the object is (or its colour), told nothing, and the bare floor."""
 RECIPE = {"batch": 64, "rate": 1e-3, "average": 0.999}
 LOG_SIGMA = (-1.0, 1.4)
 
 
-def data_of(name: str, model: networks.Preconditioned, count: int) -> networks.Labelled:
+def data_of(
+    name: str, model: networks.Preconditioned, count: int, seed: int = 1
+) -> networks.Labelled:
     """The pictures that a network is trained on, and what it is told of each."""
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     make = {
         "one object": scenes.one_object,
         "one to five objects": scenes.one_to_many,
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(PICTURE_MODELS))
     parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--seed", type=int, default=1, help="of the weights, data and noise")
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
@@ -85,17 +88,16 @@ def main() -> None:
 
 
 def train(name: str, options, engine) -> None:
-    model = blank_picture_model(name, torch.Generator().manual_seed(SEED))
+    model = blank_picture_model(name, torch.Generator().manual_seed(options.seed))
     checkpoint = options.folder / f"{name}.checkpoint"
     networks.writable(checkpoint)  # before a long rendering, not after
-    data = data_of(name, model, options.pictures)
+    data = data_of(name, model, options.pictures, options.seed)
     recipe = networks.Recipe(
         options.steps, precision=options.precision, checkpoint=checkpoint, engine=engine,
         progress=True, **RECIPE,
     )  # fmt: skip
-    run = networks.train(
-        model, data, recipe, log_sigma=LOG_SIGMA, generator=torch.Generator().manual_seed(SEED)
-    )
+    generator = torch.Generator().manual_seed(options.seed)
+    run = networks.train(model, data, recipe, log_sigma=LOG_SIGMA, generator=generator)
     if engine is not None and not engine.is_main_process:
         return
     networks.save_network(model, options.folder / f"{name}.safetensors")
