@@ -117,6 +117,33 @@ def test_chapter_has_its_parts(path):
     assert LIVE.search(text), "the chapter has no live figure"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_check_is_folded_or_shows_its_result(path):
+    text = path.read_text(encoding="utf-8")
+    for label in re.findall(r"^\((check-[\w-]+)\)=$", text, re.M):
+        cell = checked_cell(text, label)
+        assert cell is not None, f"{label} leads to no code cell"
+        head = cell.partition("\n---\n")[0] if cell.startswith("---") else cell.partition("\n")[0]
+        assert re.search(r"^ *assert ", cell, re.M), f"{label} asserts nothing"
+        if re.search(r"tags: \[check\]", head):
+            line = re.search(r'print\(\s*f?"✓ checked: ', cell)
+            assert line, f"{label} says nothing of what it checked"
+            assert "{" in cell[line.start() :], f"{label} says no number that it computed"
+        else:
+            assert "hide-input" in head, f"{label} is not folded"
+            assert "pc.Table(" in cell or "name: fig-" in cell, f"{label} has no result to show"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_visible_code_is_short(path):
+    text = re.sub(
+        r"^:::\{solution-start\}.*?^:::\{solution-end\}", "", path.read_text(), flags=re.S | re.M
+    )
+    for cell in CELL.findall(text):
+        if not re.search(r"tags: \[(check|hide-input|remove-input)\]", cell):
+            assert len(cell.strip().splitlines()) <= 12, f"long code in the open: {cell[:200]}"
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_cells_are_fit_to_print(path):
     text = path.read_text(encoding="utf-8")

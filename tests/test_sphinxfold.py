@@ -78,5 +78,7 @@ def test_a_check_that_says_nothing_fails_the_build(tmp_path: Path) -> None:
 
 
 def test_it_loads_no_torch() -> None:
-    code = "import sys, projcomp.sphinxfold, projcomp.sphinxplaces; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, projcomp.sphinxfold, projcomp.sphinxplaces; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
