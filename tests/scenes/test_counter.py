@@ -32,6 +32,29 @@ def test_rendered_scenes():
     assert float(seen.elsewhere(LATTICE).double().mean()) < 0.02
 
 
+def test_one_criterion_for_both_ways_of_counting():
+    """Objects of strength 0.5, 1 and 1.75 are told apart by the same bounds, seen either way."""
+    where = LATTICE[[1, 3, 5, 7]].repeat(25, 1)[:, None]
+    whole = scenes.render(scenes.random_objects(where, generator=seeded(5)))
+    floor, rows = scenes.empty_picture(), torch.arange(100)
+    place = torch.tensor([1, 3, 5, 7]).repeat(25)
+    banks = [whole[place == j].flatten(1) for j in (1, 3, 5, 7)]
+    for strength, answer in ((0.5, 0.0), (1.0, 1.0), (1.75, 0.0)):
+        pictures = floor + strength * (whole - floor)
+        seen = scenes.count(pictures).at(LATTICE)[rows, place]
+        by_counter = scenes.solid(seen, whole=scenes.WHOLE).double().mean()
+        fits = scenes.opacities(pictures.flatten(1), banks, floor.flatten())
+        by_bank = scenes.solid(fits.opacity[rows, rows % 4]).double().mean()
+        assert abs(float(by_counter) - answer) < 0.02
+        assert float(by_bank) == answer
+
+
+def test_a_solid_object_is_seen_as_whole():
+    pictures, there = crowd()
+    seen = scenes.count(pictures).at(LATTICE)[there]
+    assert abs(float(seen.mean()) - scenes.WHOLE) < 0.01
+
+
 def test_places():
     where = scenes.scattered(200, 1, reach=1.5, generator=seeded(3))
     seen = scenes.count(scenes.render(scenes.random_objects(where, generator=seeded(4))))

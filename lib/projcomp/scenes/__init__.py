@@ -2,6 +2,7 @@
 
 from projcomp.scenes.counter import (
     SOLID,
+    WHOLE,
     Counter,
     Labelled,
     Sightings,
@@ -10,7 +11,7 @@ from projcomp.scenes.counter import (
     labelled,
     patches,
 )
-from projcomp.scenes.counting import Sighting, opacities
+from projcomp.scenes.counting import Sighting, opacities, solid
 from projcomp.scenes.datasets import (
     Pictures,
     empty_picture,
@@ -29,6 +30,7 @@ __all__ = [
     "MATERIALS",
     "SHAPES",
     "SOLID",
+    "WHOLE",
     "Camera",
     "Counter",
     "Labelled",
@@ -57,4 +59,5 @@ __all__ = [
     "random_objects",
     "render",
     "scattered",
+    "solid",
 ]

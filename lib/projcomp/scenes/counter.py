@@ -24,6 +24,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "counter.safetensors"
 PIXELS, CELLS = 32, 16
 SEEN, SOLID = 0.2, 0.7
 """Opacities from which something is there at all, and from which it counts as an object."""
+WHOLE = 0.91
+"""The opacity that the counter sees in a solid object, in the mean over rendered scenes."""
 NEAR = 0.22
 """How far from a place, in the coordinates of `image_position`, an object still stands at it."""
 _WIDTH = 1.1  # of a spot, in cells
