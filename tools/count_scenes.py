@@ -1,12 +1,14 @@
-"""Counts what the shipped networks of pictures draw, and writes it down for chapter 7.
+"""Counts what the shipped networks of pictures draw, and writes it down for chapter 8.
 
-    python tools/count_scenes.py [--pictures 25] [--file lib/projcomp/networks/weights/counts.json]
+    python tools/count_scenes.py --again [--pictures 25] [--file FILE]
 
-Four parts. Places: for every row (networks and background) and every number K of objects, pictures
-from four seeds, and the opacity that the counter sees at each place. Scores: on the way down, how
-large the other concepts' deltas are where an object is to stand, and more. Diagnosis:
-`pc.diagnose` of two objects. Colours: what two colours composed over the average give. Takes about
-fifteen minutes on two cores; a part that is in the file already is not done again.
+Five parts. Places: for every row (networks and background; exact scores; rendered scenes) and every
+number K of objects, pictures from four seeds, and the opacity that the counter sees at each place.
+Fits: of nine objects, the opacity of the best match among rendered objects, which knows no network.
+Scores: on the way down, how large the other concepts' deltas are where an object is to stand, and
+more. Diagnosis: `pc.diagnose` of two objects. Colours: what two colours composed over the average
+give. Takes half an hour on one core. A part that is in the file already is not done again, unless
+`--again` says to begin from nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 from dataclasses import replace
 from functools import cache
@@ -32,7 +35,13 @@ ROWS = {
     "B": ("one", networks.AVERAGE),
     "B, window, clean": ("one-window-clean", networks.AVERAGE),
     "C": ("clutter", networks.AVERAGE),
+    "A, second seed": ("one-2", None),
+    "A, window, clean, second seed": ("one-window-clean-2", None),
 }
+EXACT = ("rendered", "A, exact", "C, exact")
+"""Yardsticks: scenes that were rendered with K objects, and what exact scores draw (chapter 7)."""
+FITTED = (*EXACT[:2], "A", "A, second seed", "A, clean", "A, window", "A, window, clean",
+          "A, window, clean, second seed", "C")  # fmt: skip
 COUNTS, SEEDS = (1, 2, 3, 4, 6, 9), (100, 200, 300, 400)
 ORDER = [4, 0, 8, 2, 6, 1, 7, 3, 5]
 """Of the lattice, the places in the order in which they are asked for."""
@@ -49,6 +58,57 @@ def sample(density: pc.Density, n: int, seed: int, **options):
     )
 
 
+def pictures(row: str, count: int, n: int, seed: int) -> torch.Tensor:
+    """(n, 3072) pictures of a row, from one seed."""
+    if row == "rendered":
+        places = scenes.lattice()[ORDER[:count]].expand(n, count, 2)
+        generator = torch.Generator().manual_seed(seed + count)
+        crowd = scenes.random_objects(places, generator=generator, place_jitter=0.05)
+        return scenes.render(crowd).flatten(1).double()
+    if row in EXACT:
+        return sample(exact(row, count), n, seed + count).samples
+    return sample(composition(*placed(row, count)), n, seed + count).samples
+
+
+def placed(row: str, count: int) -> tuple:
+    return ROWS[row][0], count, ROWS[row][1]
+
+
+@cache
+def banks_of(n: int) -> tuple:
+    return scenes.on_lattice(n)
+
+
+def exact(row: str, count: int) -> pc.Density:
+    """Chapter 7's composition of `count` concepts of 60 pictures each, with exact scores.
+
+    "A, exact": over the empty floor. "C, exact": one to five objects on the lattice in every
+    picture, over their average.
+    """
+    empty, banks = banks_of(60)
+    if row == "A, exact":
+        concepts = [pc.Empirical(banks[j]) for j in ORDER[:count]]
+        return pc.compose(pc.Empirical(empty[None]), concepts)
+    blocks = scenes.divided(banks, empty)
+    parts = scenes.clutter_parts(banks, empty, blocks)
+    chances = torch.stack([scenes.log_chances_of(9, named, most=5) for named in range(9)])
+    members = [scenes.Presences(*parts, blocks, chances[j]) for j in ORDER[:count]]
+    mean = torch.logsumexp(chances, 0) - math.log(9)
+    return scenes.Presences(*parts, blocks, mean).composed_with(members)
+
+
+def fitted(values: torch.Tensor) -> torch.Tensor:
+    """(N, 9) opacities in the order of ORDER, by the rendered object that fits best.
+
+    The coefficient of the best of 300 rendered objects at each place, by least squares on the
+    change to the bare floor, over the pixels within .2 of the place.
+    """
+    empty, banks = banks_of(300)
+    masks = scenes.patches(scenes.lattice(), 0.2)
+    near = [torch.where(mask, bank, empty) for mask, bank in zip(masks, banks, strict=True)]
+    return scenes.opacities(values.double(), near, empty).opacity[:, ORDER]
+
+
 @cache
 def model_of(name: str) -> networks.Preconditioned:
     return networks.load_picture_model(name)
@@ -60,16 +120,18 @@ def composition(name: str, count: int, over) -> pc.Composition:
 
 
 def places(row: str, count: int, n: int) -> dict:
-    name, over = ROWS[row]
-    density = composition(name, count, over)
     opacity, elsewhere = [], []
     for seed in SEEDS:
-        seen = scenes.count(sample(density, n, seed + count).samples)
-        wanted = seen.at(scenes.lattice())[:, ORDER[:count]]
-        opacity += wanted.round(decimals=3).tolist()
+        seen = scenes.count(pictures(row, count, n, seed))
+        opacity += seen.at(scenes.lattice())[:, ORDER[:count]].tolist()
         elsewhere += seen.elsewhere(scenes.lattice()[ORDER[:count]]).tolist()
     opacity = [[round(value, 3) for value in row] for row in opacity]
     return {"opacity": opacity, "elsewhere": elsewhere}
+
+
+def fits(row: str, n: int) -> list:
+    opacity = torch.cat([fitted(pictures(row, 9, n, seed)) for seed in SEEDS])
+    return [[round(value, 3) for value in row] for row in opacity.tolist()]
 
 
 def scores(row: str, count: int, n: int) -> dict:
@@ -79,8 +141,7 @@ def scores(row: str, count: int, n: int) -> dict:
     square. cosine: root mean square over pairs of concepts of the cosine between deltas at one
     point, weighted by their lengths. spread: standard deviation of sigma^2 I.
     """
-    name, over = ROWS[row]
-    density = composition(name, count, over)
+    density = composition(*placed(row, count))
     run = sample(density, n, SEEDS[0] + count, keep_path=True)
     masks = scenes.patches(scenes.lattice()[ORDER[:count]])
     found = {}
@@ -186,12 +247,14 @@ def main() -> None:
     )
     parser.add_argument("--pictures", type=int, default=25, help="for each of four seeds")
     parser.add_argument("--file", type=Path, default=networks.COUNTS)
+    parser.add_argument("--again", action="store_true", help="do all parts, whatever the file has")
     options = parser.parse_args()
     if options.pictures < 1:
         parser.error(f"--pictures must be at least 1, got {options.pictures}")
     try:
         networks.writable(options.file)
-        found = json.loads(options.file.read_text()) if options.file.is_file() else {}
+        begun = options.file.is_file() and not options.again
+        found = json.loads(options.file.read_text()) if begun else {}
     except (ValueError, OSError) as error:
         sys.exit(f"count_scenes: {error}")
 
@@ -201,13 +264,15 @@ def main() -> None:
             text = json.dumps(found, indent=0, separators=(",", ":"))
             options.file.write_text(text.replace(",\n", ",") + "\n")
 
-    for row, count in itertools.product(ROWS, COUNTS):
+    for row, count in itertools.product((*EXACT, *ROWS), COUNTS):
         keep(f"places/{row}/{count}", lambda r=row, c=count: places(r, c, options.pictures))
-        if count > 1:
-            keep(f"scores/{row}/{count}", lambda r=row, c=count: scores(r, c, 10))
         opacity = torch.tensor(found[f"places/{row}/{count}"]["opacity"])
-        solid = int((opacity >= scenes.SOLID).all(1).sum())
-        print(f"{row}, {count}: all solid in {solid} of {len(opacity)}", flush=True)
+        right = int(scenes.solid(opacity, whole=scenes.WHOLE).all(1).sum())
+        print(f"{row}, {count}: all solid in {right} of {len(opacity)}", flush=True)
+        if count > 1 and row in ROWS:
+            keep(f"scores/{row}/{count}", lambda r=row, c=count: scores(r, c, 10))
+    for row in FITTED:
+        keep(f"fits/{row}", lambda r=row: fits(r, options.pictures))
     for row in ("A", "B", "C"):
         keep(f"diagnosis/{row}", lambda r=row: diagnosis(r))
         print(f"{row}, two objects: {found[f'diagnosis/{row}']['title']}", flush=True)

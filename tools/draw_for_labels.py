@@ -1,18 +1,22 @@
-"""Draws the generated pictures of `scenes.labelled`, which a person has labelled.
+"""Draws the generated pictures that were labelled by eye.
 
     python tools/draw_for_labels.py [--file FILE] [--sheet PNG]
+    python tools/draw_for_labels.py --nine PNG
 
-The first eight pictures of one seed of every row. `--sheet` writes them side by side, to look at.
-Their labels are in labels.json, beside them.
+The first eight pictures of one seed of every row, whose labels are in labels.json beside them.
+`--sheet` writes them side by side, to look at. `--nine` draws what nine.json has labels of:
+pictures of nine objects by the network "one", shuffled among rendered objects of known opacity.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 from pathlib import Path
 
 import count_scenes
 import torch
+from projcomp import scenes
 from safetensors.torch import save_file
 
 LABELS = Path(__file__).parents[1] / "lib" / "projcomp" / "scenes" / "labels"
@@ -23,11 +27,52 @@ ROWS = (
 )  # fmt: skip
 
 
+def blind() -> list[tuple[int | None, torch.Tensor, list[float]]]:
+    """48 pictures (3, 32, 32): index among those of row A, or None and the nine opacities."""
+    chance, generator = random.Random(2024), torch.Generator().manual_seed(777)
+    picked = sorted(chance.sample(range(100), 24))
+    drawn = torch.cat([count_scenes.pictures("A", 9, 25, seed) for seed in count_scenes.SEEDS])
+    found = [(i, drawn[i].float().reshape(3, 32, 32), []) for i in picked]
+    floor, places = scenes.empty_picture(), scenes.lattice()
+
+    def rendered(where):
+        objects = scenes.random_objects(where, generator=generator, place_jitter=0.05)
+        return scenes.render(objects)[0]
+
+    for number in range(24):
+        single = [rendered(place.expand(1, 1, 2)) for place in places]
+        if number < 8:
+            opacity, picture = [1.0] * 9, rendered(places.expand(1, 9, 2))
+        else:
+            opacity = [chance.choice([1.0, 1.0, 0.8, 0.6, 0.4, 0.0]) for _ in places]
+            picture = floor + sum(o * (s - floor) for o, s in zip(opacity, single, strict=True))
+        found.append((None, picture.clamp(0, 1), opacity))
+    chance.shuffle(found)
+    return found
+
+
+def draw_sheet(pictures: list[torch.Tensor], file: Path, scale: int = 9) -> None:
+    """Eight in a row, enlarged without steps."""
+    from matplotlib.image import imsave
+
+    large = torch.nn.functional.interpolate(
+        torch.stack(pictures).clamp(0, 1), scale_factor=scale, mode="bicubic"
+    ).clamp(0, 1)
+    rows = [torch.cat(list(large[i : i + 8]), 2) for i in range(0, len(large), 8)]
+    imsave(file, torch.cat(rows, 1).permute(1, 2, 0).numpy())
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--file", type=Path, default=LABELS / "generated.safetensors")
     parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--nine", type=Path)
     options = parser.parse_args()
+    if options.nine:
+        draw_sheet([picture for _, picture, _ in blind()], options.nine)
+        return
     drawn = []
     for row, count in ROWS:
         name, over = count_scenes.ROWS[row]

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="; ".join(PICTURE_MODELS))
     parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--seed", type=int, default=1, help="of the weights, data and noise")
+    parser.add_argument("--seed", type=int, help="of the weights, data and noise; the card's")
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
@@ -88,15 +88,16 @@ def main() -> None:
 
 
 def train(name: str, options, engine) -> None:
-    model = blank_picture_model(name, torch.Generator().manual_seed(options.seed))
+    seed = PICTURE_MODELS[name].seed if options.seed is None else options.seed
+    model = blank_picture_model(name, torch.Generator().manual_seed(seed))
     checkpoint = options.folder / f"{name}.checkpoint"
     networks.writable(checkpoint)  # before a long rendering, not after
-    data = data_of(name, model, options.pictures, options.seed)
+    data = data_of(name, model, options.pictures, seed)
     recipe = networks.Recipe(
         options.steps, precision=options.precision, checkpoint=checkpoint, engine=engine,
         progress=True, **RECIPE,
     )  # fmt: skip
-    generator = torch.Generator().manual_seed(options.seed)
+    generator = torch.Generator().manual_seed(seed)
     run = networks.train(model, data, recipe, log_sigma=LOG_SIGMA, generator=generator)
     if engine is not None and not engine.is_main_process:
         return

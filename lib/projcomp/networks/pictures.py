@@ -25,11 +25,14 @@ COLOUR_LABELS = 10
 
 @dataclass(frozen=True)
 class Picture:
-    """One network. data: what it is trained on. window, target: as of UNet and Preconditioned."""
+    """One network. data: what it is trained on. window, target: as of UNet and Preconditioned.
+    seed: of its weights, data and noise in training.
+    """
 
     data: str
     window: bool = False
     target: str = "scaled"
+    seed: int = 1
 
 
 PICTURE_MODELS = {
@@ -39,6 +42,8 @@ PICTURE_MODELS = {
     "one-window-clean": Picture("one object", window=True, target="clean"),
     "clutter": Picture("one to five objects"),
     "colour": Picture("one object, its colour told"),
+    "one-2": Picture("one object", seed=2),
+    "one-window-clean-2": Picture("one object", window=True, target="clean", seed=2),
 }
 
 
