@@ -48,26 +48,30 @@ ORDER = [4, 0, 8, 2, 6, 1, 7, 3, 5]
 LOOKED = (3.0, 1.0, 0.3)
 
 
-def sample(density: pc.Density, n: int, seed: int, **options):
-    """As the chapter draws: 23 Euler steps from sigma = 20 to .02, from a grey start."""
+def sample(density: pc.Density, n: int, seed: int, first: int | None = None, **options):
+    """As the chapter draws: 23 Euler steps from sigma = 20 to .02, from a grey start.
+
+    first: how many of the n to draw, all if None.
+    """
     levels = pc.sigma_grid(0.02, 20.0, 24, rho=7)[:-1]
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(n, density.dim, generator=generator, dtype=torch.float64)
+    noise = noise[:first]
     return pc.reverse_diffusion(
-        density, n, levels, "euler", start=0.5 + 20.0 * noise, progress=False, **options
+        density, len(noise), levels, "euler", start=0.5 + 20.0 * noise, progress=False, **options
     )
 
 
-def pictures(row: str, count: int, n: int, seed: int) -> torch.Tensor:
-    """(n, 3072) pictures of a row, from one seed."""
+def pictures(row: str, count: int, n: int, seed: int, first: int | None = None) -> torch.Tensor:
+    """(n, 3072) pictures of a row, from one seed; or the first of them."""
     if row == "rendered":
         places = scenes.lattice()[ORDER[:count]].expand(n, count, 2)
         generator = torch.Generator().manual_seed(seed + count)
         crowd = scenes.random_objects(places, generator=generator, place_jitter=0.05)
-        return scenes.render(crowd).flatten(1).double()
+        return scenes.render(crowd).flatten(1).double()[:first]
     if row in EXACT:
-        return sample(exact(row, count), n, seed + count).samples
-    return sample(composition(*placed(row, count)), n, seed + count).samples
+        return sample(exact(row, count), n, seed + count, first).samples
+    return sample(composition(*placed(row, count)), n, seed + count, first).samples
 
 
 def placed(row: str, count: int) -> tuple:
@@ -215,22 +219,21 @@ def colours(n: int) -> dict:
 
     Each entry: in how many of n pictures there is exactly one object, and the colours of those.
     """
-    model = networks.load_picture_model("colour")
-    over = networks.Denoiser(model, networks.AVERAGE)
-    single = [networks.Denoiser(model, 1 + i) for i in range(len(scenes.COLOURS))]
-    names = list(scenes.COLOURS)
-    found = {
-        "average": coloured(over, n),
-        **{c: coloured(p, n) for c, p in zip(names, single, strict=True)},
-    }
-    for i, j in itertools.combinations(range(len(names)), 2):
-        pair = pc.compose(over, [single[i], single[j]])
-        found[f"{names[i]}+{names[j]}"] = coloured(pair, n)
-        print(f"{names[i]} and {names[j]}", flush=True)
+    pairs = map("+".join, itertools.combinations(scenes.COLOURS, 2))
+    found = {}
+    for entry in ("average", *scenes.COLOURS, *pairs):
+        found[entry] = coloured(entry, n)
+        print(entry, flush=True)
     return found
 
 
-def coloured(density: pc.Density, n: int) -> dict:
+def coloured(entry: str, n: int) -> dict:
+    """One entry: "average", a colour, or two with a plus between."""
+    model = model_of("colour")
+    names = [] if entry == "average" else entry.split("+")
+    asked = [networks.Denoiser(model, 1 + list(scenes.COLOURS).index(name)) for name in names]
+    over = networks.Denoiser(model, networks.AVERAGE)
+    density = asked[0] if len(asked) == 1 else pc.compose(over, asked) if asked else over
     pictures = sample(density, n, SEEDS[0]).samples.reshape(-1, 3, 32, 32)
     seen = scenes.count(pictures)
     alone = (seen.counts(0.2) == 1)[seen.picture]

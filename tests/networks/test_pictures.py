@@ -1,8 +1,6 @@
-"""The networks of pictures that come with the library, and what was counted of them."""
+"""The networks of pictures that come with the library, as they are shipped."""
 
 from __future__ import annotations
-
-import json
 
 import projcomp as pc
 import pytest
@@ -18,11 +16,11 @@ STORED = {
     "one-window-clean": [0.49291, 0.19037, 0.52603, 0.64679, 0.35143, 0.57592],
     "clutter": [0.59777, 0.48354, 0.63608, 0.73923, 0.70192, 0.57825],
     "colour": [0.63978, 0.631, 0.63075, 0.62769, 0.61886, 0.59718],
+    "one-2": [0.47577, 0.2528, 0.56503, 0.69921, 0.40573, 0.57395],
+    "one-window-clean-2": [0.54609, 0.37918, 0.5173, 0.74346, 0.4775, 0.57719],
 }
 TOLERANCE = 1e-3
 """In float64, and on two threads, the samples move by less than 1e-5."""
-ROWS = ("A", "A, clean", "A, window", "A, window, clean", "B", "B, window, clean", "C")
-ORDER = (4, 0, 8, 2, 6, 1, 7, 3, 5)
 
 
 def composed(name):
@@ -74,40 +72,12 @@ def test_they_know_their_data(name):
 
 def test_they_are_small_and_described():
     files = [f"{name}.safetensors" for name in NAMES]
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 30e6
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     for name, file in zip(NAMES, files, strict=True):
         assert f"`{file}`" in card
         parameters = sum(p.numel() for p in blank_picture_model(name).parameters())
         assert f"{parameters:,}" in card
-
-
-def test_what_was_counted_is_whole():
-    counted = json.loads(networks.COUNTS.read_text())
-    for row in ROWS:
-        for count in (1, 2, 3, 4, 6, 9):
-            cell = counted[f"places/{row}/{count}"]
-            opacity = torch.tensor(cell["opacity"])
-            assert opacity.shape == (100, count)
-            assert len(cell["elsewhere"]) == 100
-            if count > 1:
-                assert len(counted[f"scores/{row}/{count}"]["0.3"]["strangers"]) == count
-    assert set(counted["colours"]) > {"average", *scenes.COLOURS}
-
-
-@pytest.mark.parametrize(("row", "name", "over"), [("A", "one", None), ("C", "clutter", "average")])
-def test_the_first_pictures_are_counted_again(row, name, over):
-    """Two objects, as tools/count_scenes.py draws them."""
-    model = networks.load_picture_model(name)
-    spots = scenes.image_position(scenes.lattice()[list(ORDER[:2])])
-    generator = torch.Generator().manual_seed(102)
-    noise = torch.randn(25, 3072, generator=generator, dtype=torch.float64)[:4]
-    levels = pc.sigma_grid(0.02, 20.0, 24, rho=7)[:-1]
-    density = networks.composed_places(model, spots, over)
-    run = pc.reverse_diffusion(density, 4, levels, "euler", start=0.5 + 20.0 * noise)
-    seen = scenes.count(run.samples).at(scenes.lattice())[:, list(ORDER[:2])]
-    stored = json.loads(networks.COUNTS.read_text())[f"places/{row}/2"]["opacity"][:4]
-    assert float((seen - torch.tensor(stored)).abs().max()) < 0.03
 
 
 def test_a_damaged_or_a_strangers_file(tmp_path):
