@@ -111,7 +111,7 @@ def test_every_kind_in_several_states(page: Page, kind: str):
 @pytest.mark.parametrize("warp", ["shear", "polar"])
 def test_the_square_prints_the_differences_that_it_shows(page: Page, warp: str, capsys):
     found = figure(page, "square")
-    found.get_by_label("warp A").select_option(warp)
+    found.get_by_label("warp W").select_option(warp)
     found.evaluate("f => f.pcModel.set('readout', {})")
     handle(found, "1.0.0").focus()
     page.keyboard.press("ArrowLeft")

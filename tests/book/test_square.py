@@ -94,7 +94,7 @@ def test_the_amount_and_the_warp_can_be_chosen(page: Page):
     page.keyboard.press("ArrowLeft")
     assert state(found, "amount") == [59]
     assert largest_change(picture, pixels(found, 1)) > 20
-    choice = found.get_by_label("warp A")
+    choice = found.get_by_label("warp W")
     choice.select_option("banana")
     assert state(found, "warp", "amount") == ["banana", 0.6]
     expect(found.get_by_role("slider", name="bend")).to_be_visible()
@@ -111,7 +111,7 @@ def test_an_angle_that_is_too_wide_is_refused(page: Page):
     found = figure(page, "shear")
     wide = {"weights": [1.0], "means": [[0.0, 0.0]], "covariances": [[[1.0, 0.0], [0.0, 16.0]]]}
     found.evaluate("(f, wide) => f.pcModel.set('background', wide)", wide)
-    choice = found.get_by_label("warp A")
+    choice = found.get_by_label("warp W")
     choice.select_option("polar")
     expect(found.locator(".pc-notice")).to_contain_text("an angle's spread must be at most 3")
     expect(choice).to_have_value("shear")
@@ -132,7 +132,7 @@ def test_copied_python_goes_both_ways_around(page: Page, capsys):
 
 def test_a_link_restores_the_state(browser: Browser, path: Path, page: Page):
     found = figure(page, "shear")
-    found.get_by_label("warp A").select_option("banana")
+    found.get_by_label("warp W").select_option("banana")
     handle(found, "1.0.0").focus()
     page.keyboard.press("ArrowUp")
     link = copied(found, "Copy link")

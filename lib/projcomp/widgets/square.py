@@ -43,7 +43,7 @@ STATE = (
 
 
 class Square(Figure):
-    """A live figure of C[A # p] = A # C[p], for a warp A from features (u, v) to pixels.
+    """A live figure of C[W # p] = W # C[p], for a warp W from features (u, v) to pixels.
 
     On the left, feature space, with handles; on the right, pixels, by either way around the
     square: composed and then mapped, or mapped (each part with its own Jacobian factor) and then
@@ -143,7 +143,7 @@ class Square(Figure):
 
     @property
     def map(self) -> Diffeomorphism:
-        """A, the warp as it is now."""
+        """W, the warp as it is now."""
         return warp_of(self.warp, self.amount)
 
     @property
@@ -153,7 +153,7 @@ class Square(Figure):
 
     @property
     def routes(self) -> tuple[Density, Density]:
-        """A # C[p] and C[A # p], each up to its normaliser."""
+        """W # C[p] and C[W # p], each up to its normaliser."""
         return self._routes(self.operator)
 
     def _routes(self, operator: str) -> tuple[Density, Density]:
@@ -186,7 +186,7 @@ class Square(Figure):
             "features (u, v)", self.composition, features, box, lambda z: z, names
         )
         outside = square_still.Plane(
-            "pixels (x, y) = A(u, v)", shown, pushed, pixel_box, self.map.forward, ("x", "y")
+            "pixels (x, y) = W(u, v)", shown, pushed, pixel_box, self.map.forward, ("x", "y")
         )
         return square_still.draw((inside, outside), self.state())
 

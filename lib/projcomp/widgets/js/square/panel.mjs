@@ -56,7 +56,7 @@ export class SquarePanel extends Panel {
 
   warps() {
     const names = Object.fromEntries(Object.keys(WARPS).map((name) => [name, name]));
-    const warp = select("warp A", names, (name) => this.host.warpBy(name));
+    const warp = select("warp W", names, (name) => this.host.warpBy(name));
     this.add(this.node, warp, (s) => warp.set(s.warp));
     const { composition, product } = OPERATORS;
     const operator = select("operator", { composition, product }, (value) => this.host.change({ operator: value }));

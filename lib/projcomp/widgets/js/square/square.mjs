@@ -16,7 +16,7 @@ const SHARED = ["background", "concepts", "operator", "warp", "amount", "route",
 const KEYS = [...SHARED, "boxes"];
 const MOST_CONCEPTS = 2;
 const WIDEST_ANGLE = 3; // beyond it the turns that are summed would not hold the mass
-const TITLES = ["features (u, v)", "pixels (x, y) = A(u, v)"];
+const TITLES = ["features (u, v)", "pixels (x, y) = W(u, v)"];
 
 export class Square extends Figure {
   constructor(model, el) {
