@@ -20,10 +20,12 @@
     document.head.append(script);
   };
 
-  // A link to a check opens it.
+  // A link to a check opens it, and one to what is folded opens the folds around it.
   const open = () => {
     const place = document.getElementById(named());
     if (place?.matches("details.pc-check")) place.open = true;
+    for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details"))
+      fold.open = true;
   };
   const arrive = () => {
     follow();
