@@ -11,6 +11,7 @@ import { LineView } from "./lineview.mjs";
 import { ExplorerPanel } from "./panel.mjs";
 import { PlaneView } from "./planeview.mjs";
 import { Scene } from "./scene.mjs";
+import { followed } from "../shared/state.mjs";
 import { SHARED, checkedState } from "./state.mjs";
 import { factsOf, inWords, largestLegends, legendRows, readoutOf } from "./telling.mjs";
 
@@ -61,8 +62,22 @@ export class Explorer extends Figure {
     this.still();
     this.selected = null;
     this.notice("");
+    this.change(this.presetState(name));
+  }
+
+  presetState(name) {
     const { title, notice, ...state } = this.model.get("presets")[name] ?? this.home;
-    this.change({ ...this.home, ...state, preset: name });
+    return { ...this.home, ...state, preset: name };
+  }
+
+  /** A link may name a preset: that is put on first, and the rest of the link changes it. */
+  followed(link) {
+    const told = new URLSearchParams(link.whole ? "" : link.text);
+    const name = told.get("preset");
+    if (name === null) return super.followed(link);
+    if (!(name in this.model.get("presets"))) throw new Error(`there is no preset ${name}`);
+    told.delete("preset");
+    return followed({ ...link, text: `${told}` }, this.presetState(name), this.shared);
   }
 
   // -- playing ------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ export class Figure {
     const link = linkOf(hash);
     if (link?.name !== this.model.get("name")) return;
     try {
-      const state = this.checked(followed(link, this.state, this.shared));
+      const state = this.checked(this.followed(link));
       this.notice("");
       this.still();
       this.selected = null;
@@ -252,6 +252,11 @@ export class Figure {
     } catch {
       this.notice("The link's state could not be read, so the figure stays as it is.");
     }
+  }
+
+  /** The state that a link makes of the present one. */
+  followed(link) {
+    return followed(link, this.state, this.shared);
   }
 
   copy(text, what) {
