@@ -117,16 +117,24 @@ def test_chapter_has_its_parts(path):
     assert LIVE.search(text), "the chapter has no live figure"
 
 
+def unfolded(path: Path) -> str:
+    """A chapter without the solutions of its exercises, which are folded as a whole."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"^:::\{solution-start\}.*?^:::\{solution-end\}", "", text, flags=re.S | re.M)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_check_is_folded_or_shows_its_result(path):
-    text = path.read_text(encoding="utf-8")
+    text = unfolded(path)
     for label in re.findall(r"^\((check-[\w-]+)\)=$", text, re.M):
         cell = checked_cell(text, label)
-        assert cell is not None, f"{label} leads to no code cell"
+        if cell is None:  # a sentence that says where the check has gone
+            assert f"](#{label})" not in MAP_PAGE
+            continue
         head = cell.partition("\n---\n")[0] if cell.startswith("---") else cell.partition("\n")[0]
         assert re.search(r"^ *assert ", cell, re.M), f"{label} asserts nothing"
         if re.search(r"tags: \[check\]", head):
-            line = re.search(r'print\(\s*f?"✓ checked: ', cell)
+            line = re.search(r"print\(\s*f?\"✓ checked: ", cell)
             assert line, f"{label} says nothing of what it checked"
             assert "{" in cell[line.start() :], f"{label} says no number that it computed"
         else:
@@ -136,10 +144,7 @@ def test_a_check_is_folded_or_shows_its_result(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_visible_code_is_short(path):
-    text = re.sub(
-        r"^:::\{solution-start\}.*?^:::\{solution-end\}", "", path.read_text(), flags=re.S | re.M
-    )
-    for cell in CELL.findall(text):
+    for cell in CELL.findall(unfolded(path)):
         if not re.search(r"tags: \[(check|hide-input|remove-input)\]", cell):
             assert len(cell.strip().splitlines()) <= 12, f"long code in the open: {cell[:200]}"
 

@@ -1,4 +1,4 @@
-"""The counter, on rendered scenes, faded ones, and generated ones with a person's labels."""
+"""The counter, on rendered scenes, faded ones, and generated ones that were labelled by eye."""
 
 from __future__ import annotations
 

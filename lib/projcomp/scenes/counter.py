@@ -152,7 +152,7 @@ class Labelled:
 
 
 def labelled() -> Labelled:
-    """The generated pictures that a person has labelled, drawn by tools/draw_for_labels.py."""
+    """The generated pictures that were labelled by eye, drawn by tools/draw_for_labels.py."""
     folder = Path(__file__).parent / "labels"
     pictures = load_file(folder / "generated.safetensors")["pictures"]
     rows = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["rows"]
