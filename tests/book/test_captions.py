@@ -86,8 +86,6 @@ PROMISES = [
     ("06-nearly-factorized", "background-speck", {"sigma": 0}, SHADOWS, (0.9, 1.0)),
     ("06-nearly-factorized", "background-speck", {"sigma": 0.4}, SHADOWS, (0.4, 0.6)),
     ("06-nearly-factorized", "background-speck", {"sigma": 0.6}, SHADOWS, (0.0, 0.03)),
-    ("07-counting-objects", "counting-two", {"operator": "bayes"}, SHADOWS, OFF),
-    ("07-counting-objects", "counting-two", {"operator": "composition"}, SHADOWS, FITS),
     ("10-the-path", "path-shear", {"sigma": 0}, GAP, FITS),
     ("10-the-path", "path-shear", {"sigma": 20}, GAP, FITS),
     ("10-the-path", "path-shear", {"sigma": 0.6}, GAP, OFF),
