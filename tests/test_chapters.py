@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,14 @@ def test_map_row_is_true(row):
         cell = figure_cell(ALL_TEXT + INDEX, figure)
         assert cell is not None, f"{figure} is not a figure"
         assert LIVE.search(cell), f"{figure} has no controls"
+
+
+def test_every_label_is_given_once():
+    label = r"^(?:\(([\w-]+)\)=|:label: ([\w-]+)| +name: (fig-[\w-]+))$"
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+    given = Counter("".join(match) for match in re.findall(label, texts, re.M))
+    assert len(given) > 300
+    assert [name for name, times in given.items() if times > 1] == []
 
 
 def test_every_statement_is_on_the_map():

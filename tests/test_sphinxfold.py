@@ -82,3 +82,16 @@ def test_it_loads_no_torch() -> None:
         "import sys, projcomp.sphinxfold, projcomp.sphinxplaces; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+GONE = 'projcomp_gone = {"fig-old": "the-heir", "fig-lost": "nowhere"}\n'
+
+
+def test_places_that_are_no_more_must_lead_somewhere(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    conf = CONF.replace('"projcomp.sphinxext"', '"projcomp.sphinxext", "projcomp.sphinxplaces"')
+    (book.source / "conf.py").write_text(conf + GONE, encoding="utf-8")
+    status, said = book.build("## The heir\n\nText.\n")
+    assert status != 0
+    assert "fig-lost leads to nowhere, which is nowhere" in said
+    assert "fig-old" not in said

@@ -43,6 +43,28 @@ def test_an_old_place_is_found_where_it_is_now(
     page.context.close()
 
 
+GONE = [
+    ("09-failure-atlas", "fig-atlas-jump", "11-failure-atlas", "card-jump"),
+    ("05-which-background", "fig-counting-two", "05-which-background", "fig-background-blend"),
+]
+
+
+@pytest.mark.parametrize(("old", "place", "new", "heir"), GONE)
+def test_what_is_no_more_leads_to_what_has_taken_its_place(
+    browser: Browser, book: Path, old: str, place: str, new: str, heir: str
+) -> None:
+    page = open_page(browser, book / f"chapters/{old}.html", f"#{place}")
+    page.wait_for_url(f"**/{new}.html#{heir}")
+    expect(page.locator(f"#{heir}")).to_be_in_viewport()
+    page.context.close()
+
+
+def test_a_broken_address_breaks_nothing(browser: Browser, book: Path) -> None:
+    page = open_page(browser, book / "chapters/03-the-operator.html", "#%E0%A4%A")
+    page.wait_for_function("document.querySelector('mjx-container')")
+    page.context.close()
+
+
 def test_a_place_that_never_was_leaves_the_reader_where_he_is(browser: Browser, book: Path) -> None:
     page = open_page(browser, book / "chapters/03-the-operator.html", "#constructor")
     page.wait_for_function("window.bookPlaces !== undefined")

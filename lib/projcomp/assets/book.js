@@ -2,16 +2,22 @@
 (() => {
   "use strict";
 
-  // What an address names may have moved to another page.
-  const named = () => decodeURIComponent(location.hash.slice(1));
+  // What an address names may have moved to another page, or into something else.
+  const named = () => {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch { // a broken address
+      return "";
+    }
+  };
   const here = (name) => !name || name.includes("?") || document.getElementById(name);
   const follow = () => {
     const name = named();
     if (here(name)) return;
     const root = document.documentElement.dataset.content_root;
     const go = () => {
-      const page = Object.hasOwn(bookPlaces, name) && bookPlaces[name];
-      if (page) location.replace(`${root}${page}#${name}`);
+      const place = Object.hasOwn(bookPlaces, name) && bookPlaces[name];
+      if (place) location.replace(root + (place.includes("#") ? place : `${place}#${name}`));
     };
     if (window.bookPlaces) return go();
     const script = document.createElement("script");
@@ -20,12 +26,10 @@
     document.head.append(script);
   };
 
-  // A link to a check opens it, and one to what is folded opens the folds around it.
+  // A link to a check, or to what is folded, opens the folds around it.
   const open = () => {
-    const place = document.getElementById(named());
-    if (place?.matches("details.pc-check")) place.open = true;
-    for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details"))
-      fold.open = true;
+    let fold = document.getElementById(named())?.closest("details");
+    for (; fold; fold = fold.parentElement.closest("details")) fold.open = true;
   };
   const arrive = () => {
     follow();
