@@ -204,11 +204,21 @@ def test_no_dead_widgets(desktop: Visit) -> None:
 
 
 def test_proofs_open(desktop: Visit) -> None:
-    for proof in desktop.page.locator(PROOFS).all():
-        body = proof.locator(".sd-summary-content")
+    for proof in desktop.page.locator(PROOFS).all():  # one that holds another before that
+        body = proof.locator("> .sd-summary-content")
         assert not body.is_visible()
-        proof.locator("summary").click()
+        proof.locator("> summary").click()
         assert body.is_visible()
+
+
+def test_checks_open_below_their_line(desktop: Visit) -> None:
+    for check in desktop.page.locator("details.pc-check:not(details details)").all():
+        line, code = check.locator("> summary"), check.locator(".cell_input").first
+        assert not code.is_visible()
+        line.click()
+        above, below = line.bounding_box(), code.bounding_box()
+        assert below["y"] >= above["y"] + above["height"]
+        line.click()
 
 
 def test_solutions_open(desktop: Visit) -> None:
