@@ -71,11 +71,7 @@ def pictures(row: str, count: int, n: int, seed: int, first: int | None = None) 
         return scenes.render(crowd).flatten(1).double()[:first]
     if row in EXACT:
         return sample(exact(row, count), n, seed + count, first).samples
-    return sample(composition(*placed(row, count)), n, seed + count, first).samples
-
-
-def placed(row: str, count: int) -> tuple:
-    return ROWS[row][0], count, ROWS[row][1]
+    return sample(composition(row, count), n, seed + count, first).samples
 
 
 @cache
@@ -118,7 +114,8 @@ def model_of(name: str) -> networks.Preconditioned:
     return networks.load_picture_model(name)
 
 
-def composition(name: str, count: int, over) -> pc.Composition:
+def composition(row: str, count: int) -> pc.Composition:
+    name, over = ROWS[row]
     spots = scenes.image_position(scenes.lattice()[ORDER[:count]])
     return networks.composed_places(model_of(name), spots, over)
 
@@ -145,7 +142,7 @@ def scores(row: str, count: int, n: int) -> dict:
     square. cosine: root mean square over pairs of concepts of the cosine between deltas at one
     point, weighted by their lengths. spread: standard deviation of sigma^2 I.
     """
-    density = composition(*placed(row, count))
+    density = composition(row, count)
     run = sample(density, n, SEEDS[0] + count, keep_path=True)
     masks = scenes.patches(scenes.lattice()[ORDER[:count]])
     found = {}

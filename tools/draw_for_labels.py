@@ -51,12 +51,14 @@ def blind() -> list[tuple[int | None, torch.Tensor, list[float]]]:
     return found
 
 
-def draw_sheet(pictures: list[torch.Tensor], file: Path, scale: int = 9) -> None:
-    """Eight in a row, enlarged without steps."""
+def draw_sheet(
+    pictures: list[torch.Tensor], file: Path, scale: int = 9, mode: str = "bicubic"
+) -> None:
+    """Eight in a row, enlarged: smoothly, or in squares (mode "nearest")."""
     from matplotlib.image import imsave
 
     large = torch.nn.functional.interpolate(
-        torch.stack(pictures).clamp(0, 1), scale_factor=scale, mode="bicubic"
+        torch.stack(pictures).clamp(0, 1), scale_factor=scale, mode=mode
     ).clamp(0, 1)
     rows = [torch.cat(list(large[i : i + 8]), 2) for i in range(0, len(large), 8)]
     imsave(file, torch.cat(rows, 1).permute(1, 2, 0).numpy())
@@ -75,17 +77,11 @@ def main() -> None:
         return
     drawn = []
     for row, count in ROWS:
-        name, over = count_scenes.ROWS[row]
-        density = count_scenes.composition(name, count, over)
-        drawn.append(count_scenes.sample(density, 8, SEED).samples)
+        drawn.append(count_scenes.sample(count_scenes.composition(row, count), 8, SEED).samples)
     values = (torch.cat(drawn).clamp(0, 1) * 255).round().to(torch.uint8)
     save_file({"pictures": values}, options.file)
     if options.sheet:
-        from matplotlib.image import imsave
-
-        rows = values.reshape(len(ROWS), 8, 3, 32, 32).permute(0, 3, 1, 4, 2)
-        image = rows.reshape(len(ROWS) * 32, 8 * 32, 3).numpy()
-        imsave(options.sheet, image.repeat(6, 0).repeat(6, 1))
+        draw_sheet(list(values.reshape(-1, 3, 32, 32) / 255), options.sheet, 6, "nearest")
 
 
 if __name__ == "__main__":

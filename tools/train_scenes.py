@@ -28,9 +28,7 @@ RECIPE = {"batch": 64, "rate": 1e-3, "average": 0.999}
 LOG_SIGMA = (-1.0, 1.4)
 
 
-def data_of(
-    name: str, model: networks.Preconditioned, count: int, seed: int = 1
-) -> networks.Labelled:
+def data_of(name: str, model: networks.Preconditioned, count: int, seed: int) -> networks.Labelled:
     """The pictures that a network is trained on, and what it is told of each."""
     generator = torch.Generator().manual_seed(seed)
     make = {

@@ -16,6 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+from projcomp.sphinxext import elements
+
 logger = logging.getLogger(__name__)
 
 CHECKED = "✓ checked: "
@@ -43,16 +45,11 @@ def depart_check(self: HTML5Translator, node: Check) -> None:
 
 
 def fold(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    for cell in cells(doctree):
+    for cell in elements(doctree, "cell_code"):
         if "tag_check" in cell["classes"]:
             fold_check(cell)
-        elif isinstance(cell.children[0], HideCodeCellNode):
+        elif cell.children and isinstance(cell.children[0], HideCodeCellNode):
             put_code_last(cell)
-
-
-def cells(doctree: nodes.document) -> list[nodes.container]:
-    found = doctree.findall(nodes.container)
-    return [node for node in found if node.get("nb_element") == "cell_code" and node.children]
 
 
 def fold_check(cell: nodes.container) -> None:

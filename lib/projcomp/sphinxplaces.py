@@ -12,7 +12,6 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -22,7 +21,6 @@ PLACES = "places.js"
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("projcomp_gone", {}, "html", [dict])
-    app.connect("env-check-consistency", check_gone)
     app.connect("build-finished", write_places)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -37,22 +35,18 @@ def places_of(app: Sphinx) -> dict[str, str]:
     }
 
 
-def check_gone(app: Sphinx, env: BuildEnvironment) -> None:
-    if not app.config.projcomp_gone:
-        return
-    places = places_of(app)
-    for old, new in app.config.projcomp_gone.items():
-        if new not in places:
-            logger.warning("projcomp_gone: %s leads to %s, which is nowhere", old, new)
-        if old in places:
-            logger.warning("projcomp_gone: %s is still there", old)
-
-
 def write_places(app: Sphinx, exception: Exception | None) -> None:
     """For book.js: the page of every place, page and place of what is no more."""
     if exception is not None or app.builder.name != "html":
         return
     places = places_of(app)
-    gone = {old: f"{places[new]}#{new}" for old, new in app.config.projcomp_gone.items()}
+    gone = {}
+    for old, new in app.config.projcomp_gone.items():
+        if old in places:
+            logger.warning("projcomp_gone: %s is still there", old)
+        elif new not in places:
+            logger.warning("projcomp_gone: %s leads to %s, which is nowhere", old, new)
+        else:
+            gone[old] = f"{places[new]}#{new}"
     script = f"window.bookPlaces = {json.dumps(places | gone, separators=(',', ':'))};\n"
     (Path(app.outdir) / "_static" / PLACES).write_text(script, encoding="utf-8")

@@ -35,6 +35,9 @@ def on_the_line() -> pc.Explorer:
 FIGURES = {
     "all": lambda: pc.Explorer.from_preset("mild-shear", controls=CONTROLS, name="all", sigma=0.0),
     "plain": lambda: pc.Explorer.from_preset("reweighted", controls=["sigma"], name="plain"),
+    "mild": lambda: pc.Explorer.from_preset(
+        "mild-shear", controls=["sigma", "play", "reweight"], name="mild", sigma=0.0
+    ),
     "line": on_the_line,
 }
 
@@ -69,6 +72,22 @@ def starting_points(found: Locator) -> torch.Tensor:
         [bundle.module(), seed, particles, sigma_max],
     )
     return torch.tensor(start, dtype=torch.float64).reshape(-1, 2)
+
+
+def test_weights_make_the_four_blobs_weigh_the_same(page: Page):
+    found = figure(page, "mild")
+    found.get_by_role("checkbox", name=LABEL).check()
+    found.page.wait_for_function(
+        "figure => figure.pcModel.get('_log_weights')?.byteLength", arg=found.element_handle()
+    )
+    samples = numbers(found, "_samples").reshape(-1, 2)
+    (rows,) = state(found, "directions")
+    hits = ((samples @ torch.tensor(rows, dtype=torch.float64).T).prod(-1) > 0).double()
+    weights = numbers(found, "_log_weights").exp()
+    assert float(hits.mean()) > 0.65
+    share = float(weights @ hits)
+    error = float((weights**2 * (hits - share) ** 2).sum() ** 0.5)
+    assert abs(share - 0.5) < 4 * error
 
 
 @pytest.mark.parametrize("method", ["heun", "euler"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -41,6 +42,21 @@ def test_every_part_is_there():
     wanted |= {f"fits/{row}" for row in tool.FITTED}
     wanted |= {f"diagnosis/{row}" for row in "ABC"}
     assert set(COUNTED) == wanted | {"colours"}
+    for row, count in itertools.product(rows, tool.COUNTS):
+        found = COUNTED[f"places/{row}/{count}"]
+        assert torch.tensor(found["opacity"]).shape == (100, count)
+        assert len(found["elsewhere"]) == 100
+        if count > 1 and row in tool.ROWS:
+            assert len(COUNTED[f"scores/{row}/{count}"]["0.3"]["strangers"]) == count
+    assert set(COUNTED["colours"]) > {"average", *scenes.COLOURS}
+
+
+@pytest.mark.parametrize("row", ["A", "C"])
+def test_the_first_pictures_are_counted_again(row):
+    drawn = tool.pictures(row, 2, 25, tool.SEEDS[0], FEW)
+    seen = scenes.count(drawn).at(scenes.lattice())[:, tool.ORDER[:2]]
+    stored = torch.tensor(COUNTED[f"places/{row}/2"]["opacity"][:FEW])
+    assert float((seen - stored).abs().max()) < 0.03
 
 
 @pytest.mark.parametrize("part", ["networks", "yardsticks"])
@@ -54,7 +70,7 @@ def test_places(part):
     seen = scenes.count(drawn).at(scenes.lattice())[:, tool.ORDER[:count]]
     stored = torch.tensor(COUNTED[f"places/{row}/{count}"]["opacity"])
     gap = (seen - stored[25 * seed : 25 * seed + FEW]).abs()
-    assert float(gap.median()) < 0.01 and float(gap.max()) < 0.1, (row, count, seed)
+    assert float(gap.median()) < 0.01 and float(gap.max()) < 0.03, (row, count, seed)
     solid = scenes.solid(seen, whole=scenes.WHOLE).all(1)
     _, low, high = metrics.proportion(int(solid.sum()), FEW, 3.0)
     share = scenes.solid(stored, whole=scenes.WHOLE).all(1).double().mean()
@@ -66,7 +82,7 @@ def test_fits():
     drawn = tool.pictures(row, 9, 25, tool.SEEDS[0], FEW)
     stored = torch.tensor(COUNTED[f"fits/{row}"][:FEW])
     gap = (tool.fitted(drawn) - stored).abs()
-    assert float(gap.median()) < 0.01 and float(gap.max()) < 0.1, row
+    assert float(gap.median()) < 0.01 and float(gap.max()) < 0.03, row
 
 
 def test_scores():

@@ -75,7 +75,7 @@ export class Explorer extends Figure {
     const told = new URLSearchParams(link.whole ? "" : link.text);
     const name = told.get("preset");
     if (name === null) return super.followed(link);
-    if (!(name in this.model.get("presets"))) throw new Error(`there is no preset ${name}`);
+    if (!Object.hasOwn(this.model.get("presets"), name)) throw new Error(`there is no preset ${name}`);
     told.delete("preset");
     return followed({ ...link, text: `${told}` }, this.presetState(name), this.shared);
   }
