@@ -187,18 +187,27 @@ def probabilities(name: str, value) -> Tensor:
     return weights / total
 
 
-def points(name: str, value, dim: int) -> tuple[Tensor, torch.dtype]:
+def points(name: str, value, dim: int, shape: tuple = ()) -> tuple[Tensor, torch.dtype]:
     """`value` as a float64 tensor of shape (..., dim), and the dtype of the answer to it.
 
     A floating dtype is honoured in the answer; integers, lists and NumPy integers get float64.
+    shape: of a point, where points may also come as pictures (..., *shape).
     """
     value = floating(name, value)
     x = ordinary(value.to(torch.float64))
+    if pictures(x, shape):
+        x = x.flatten(-len(shape))
     if x.ndim == 0 or x.shape[-1] != dim:
-        raise ValueError(f"{name} must have shape (..., {dim}), got {tuple(x.shape)}")
+        other = f" or (..., {', '.join(map(str, shape))})" if len(shape) > 1 else ""
+        raise ValueError(f"{name} must have shape (..., {dim}){other}, got {tuple(x.shape)}")
     if not largest(x) <= LARGEST:
         raise ValueError(f"{name} must be finite and at most {LARGEST:g} in magnitude")
     return x, value.dtype
+
+
+def pictures(x: Tensor, shape: tuple) -> bool:
+    """Whether points come in a `shape` of more than one axis: x is (..., *shape)."""
+    return len(shape) > 1 and tuple(x.shape[-len(shape) :]) == tuple(shape)
 
 
 def fitting(name: str, answer: Tensor, dtype: torch.dtype, *, finite: bool = False) -> Tensor:

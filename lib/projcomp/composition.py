@@ -72,6 +72,12 @@ class Composition(Density):
         combinations[0] = torch.tensor(exponents, dtype=torch.float64, device="cpu")
         self._combinations = combinations
         self._pairs = _pairs(weights.cpu())
+        self.sigma_range = _common_range([background, *self.concepts])
+        self._shape = _common_shape([background, *self.concepts])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
 
     def __repr__(self):
         return (
@@ -228,6 +234,26 @@ def _pairs(weights: Tensor) -> Tensor:
     # By pairs, as the difference of the squares would cancel:
     # sum_j w_j Delta_j . (sum_{i<j} w_i Delta_i + (w_j - 1) Delta_j / 2).
     return torch.outer(weights, weights).tril(-1) + torch.diag(0.5 * weights * (weights - 1.0))
+
+
+def _common_range(densities: Sequence[Density]) -> tuple[float, float]:
+    """The noise levels at which all are known. Raises ValueError where there are none."""
+    lows, highs = zip(*(density.sigma_range for density in densities), strict=True)
+    low, high = max(lows), min(highs)
+    if not low < high:
+        ranges = ", ".join(f"{a:.3g} to {b:.3g}" for a, b in zip(lows, highs, strict=True))
+        raise ValueError(
+            f"concepts must share noise levels with the background, got ranges of sigma {ranges}"
+        )
+    return low, high
+
+
+def _common_shape(densities: Sequence[Density]) -> tuple[int, ...]:
+    """That of pictures where one has it, else (dim,). Raises ValueError where two differ."""
+    shapes = {density.shape for density in densities if len(density.shape) > 1}
+    if len(shapes) > 1:
+        raise ValueError(f"concepts must have one shape, as the background, got {sorted(shapes)}")
+    return shapes.pop() if shapes else densities[0].shape
 
 
 def compose(background: Density, concepts: Sequence[Density], weights=None) -> Composition:

@@ -39,8 +39,16 @@ class Density(ABC):
     most_samples: float = math.inf
     """How many independent samples `sample` can give in one call, at most."""
 
+    sigma_range: tuple[float, float] = (0.0, math.inf)
+    """The least and the largest noise level at which the score is known."""
+
     def __init__(self, dim: int):
         self.dim = _check.count("dim", dim)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a point: (dim,), or that of a picture whose coordinates are a point's."""
+        return (self.dim,)
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -79,7 +87,8 @@ class Density(ABC):
         return self._answers(x, sigma, lambda p, s: (self._denoise(p, s),))[0]
 
     def sample(self, n: int, sigma=0.0, generator: torch.Generator | None = None) -> Tensor:
-        """Exact, independent samples of p^sigma where the density can: (n, dim) float64.
+        """Exact, independent samples of p^sigma where the density can: (n, dim) float64, or
+        (n, *shape) where points are pictures.
 
         They lie on the device of `generator` (the CPU without one).
         Raises ValueError if n < 1, if `generator` is none, or if there is no exact sampler.
@@ -90,7 +99,7 @@ class Density(ABC):
         if sigma.ndim:
             raise ValueError(f"sigma must be one number to sample, got shape {tuple(sigma.shape)}")
         device = torch.device("cpu") if generator is None else generator.device
-        clean = self._sample(n, generator, device)
+        clean = self._sample(n, generator, device).reshape(n, *self.shape)
         if float(sigma) == 0.0:
             return clean
         noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype, device=device)
@@ -167,20 +176,25 @@ class Density(ABC):
     def _answers(self, x, sigma, method) -> tuple[Tensor, ...]:
         """What `method` of points (n, B) and levels gives, in the batch shape and dtype of x.
 
-        It gives a tuple of tensors (B,) or (.., n, B), which come back as (...) and (.., ..., n).
+        It gives a tuple of tensors (B,) or (.., n, B), which come back as (...) and (.., ..., n);
+        pictures (..., *shape) as (.., ..., *shape).
         """
+        form = (self.dim,)
+        if len(self.shape) > 1:
+            x = _check.floating("x", x)
+            form = self.shape if _check.pictures(x, self.shape) else form
         points, sigma, shape, dtype = self._flatten(x, sigma)
         pieces = [method(p, s) for p, s in self._pieces(points, sigma)]
         answers = [_check.fitting("x", _join(parts), dtype) for parts in zip(*pieces, strict=True)]
         return tuple(
             answer.reshape(shape) if answer.ndim == 1
-            else answer.mT.reshape(*answer.shape[:-2], *shape, self.dim)
+            else answer.mT.reshape(*answer.shape[:-2], *shape, *form)
             for answer in answers
         )  # fmt: skip
 
     def _flatten(self, x, sigma):
         """To points (n, B), levels () or (B,), and how to get back: batch shape and dtype."""
-        points, dtype = _check.points("x", x, self.dim)
+        points, dtype = _check.points("x", x, self.dim, self.shape)
         if isinstance(sigma, float) and 0.0 <= sigma <= _check.LARGEST:  # a short way, much used
             sigma = torch.full((), sigma, dtype=torch.float64, device=points.device)
             return points.reshape(-1, self.dim).T, sigma, points.shape[:-1], dtype
@@ -189,6 +203,13 @@ class Density(ABC):
         sigma = sigma.reshape(()) if sigma.numel() == 1 else sigma.expand(shape).reshape(-1)
         points = points.expand(*shape, self.dim).reshape(-1, self.dim)
         return points.T, sigma, shape, dtype
+
+    def flat(self, name: str, x) -> Tensor:
+        """Points (..., n) or pictures (..., *shape) as float64 points (..., n).
+
+        Raises ValueError for another shape, naming the argument `name`.
+        """
+        return _check.points(name, x, self.dim, self.shape)[0]
 
     def _pieces(self, points: Tensor, sigma: Tensor):
         size = max(1, self._chunk(points.device))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,24 +24,38 @@ class Scored(Density):
         dim: n.
         score: a function of points (B, n) and noise levels (B,), both float64, that gives the
             scores (B, n). A denoiser D becomes one by ``(D(x, s) - x) / s[:, None] ** 2``.
-        samples: (N, n) independent samples at sigma = 0, or None. `sample` deals from them
-            without putting any back, so at most N in one call.
+        samples: (N, n) or (N, *shape), independent samples at sigma = 0, or None. `sample` deals
+            from them without putting any back, so at most N in one call.
+        shape: of a point, where points are pictures; (dim,) if None.
+        sigma_range: the least and the largest noise level at which the score is known.
 
-    Raises ValueError for a score that is not a function or answers in another shape, and for
-    samples of another shape.
+    Raises ValueError for a score that is not a function or answers in another shape, for samples of
+    another shape, a shape that does not hold `dim` coordinates, and a range that is none.
     """
 
     def __init__(
-        self, dim: int, score: Callable[[Tensor, Tensor], Tensor], samples: Tensor | None = None
+        self,
+        dim: int,
+        score: Callable[[Tensor, Tensor], Tensor],
+        samples: Tensor | None = None,
+        *,
+        shape: Sequence[int] | None = None,
+        sigma_range: tuple[float, float] = (0.0, math.inf),
     ):
         super().__init__(dim)
         if not callable(score):
             raise ValueError(f"score must be a function of points and levels, got {score!r}")
+        self._shape = _shape_of(shape, self.dim)
+        self.sigma_range = _range_of(sigma_range)
         if samples is not None:
-            samples = _check.points("samples", samples, self.dim)[0].detach()
+            samples = self.flat("samples", samples).detach()
             if samples.ndim != 2:
                 raise ValueError(f"samples must have shape (N, {dim}), got {tuple(samples.shape)}")
         self.score_function, self.samples = score, samples
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
 
     def __repr__(self):
         known = "no samples" if self.samples is None else f"{len(self.samples)} samples"
@@ -73,3 +88,28 @@ class Scored(Density):
             raise ValueError(f"n must be at most the {self.most_samples} samples known, got {n}")
         order = torch.randperm(self.most_samples, generator=generator, device=device)[:n]
         return self.samples.to(device)[order]
+
+
+def _shape_of(shape, dim: int) -> tuple[int, ...]:
+    if shape is None:
+        return (dim,)
+    try:
+        found = tuple(_check.count("shape", size) for size in shape)
+    except TypeError:
+        raise ValueError(f"shape must be a sequence of sizes, got {shape!r}") from None
+    if math.prod(found) != dim or not found:
+        raise ValueError(f"shape must hold {dim} coordinates, got {found}")
+    return found
+
+
+def _range_of(sigma_range) -> tuple[float, float]:
+    try:
+        low, high = map(float, sigma_range)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not 0 <= low < high:
+        raise ValueError(
+            "sigma_range must be a least and a larger noise level, both >= 0, got "
+            f"{sigma_range!r}"
+        )
+    return low, high
