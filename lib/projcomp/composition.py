@@ -66,6 +66,7 @@ class Composition(Density):
         exponents = [exponent for _, exponent in self._terms]
         used = [place for place, exponent in enumerate(exponents) if exponent]
         self._used = None if len(used) == len(exponents) else used
+        self._parts = sum(d._parts for d, _ in self._terms if not isinstance(d, Flat))
         # Of the scores of all densities: the composed one, and the deltas.
         combinations = torch.eye(len(exponents), dtype=torch.float64, device="cpu")
         combinations[:, 0] = -1.0
@@ -101,6 +102,17 @@ class Composition(Density):
     def deltas(self, x, sigma=0.0) -> Tensor:
         """Score deltas Delta_i = s_i - s_b, stacked: (k, ..., n). x: (..., n)."""
         return self._answers(x, sigma, self._deltas)[0]
+
+    @uncompiled
+    def scores(self, x, sigma=0.0) -> Tensor:
+        """The scores of all parts, each evaluated once: (1 + k, ..., n), the background's first."""
+        return self._answers(x, sigma, self._scores)[0]
+
+    def combined(self, scores: Tensor) -> Tensor:
+        """The composed score, (..., n), of the scores of all parts (1 + k, ..., n)."""
+        exponents = self._combinations[0].to(scores)
+        used = slice(None) if self._used is None else self._used
+        return torch.tensordot(exponents[used], scores[used], dims=1)
 
     def interaction(self, x, sigma=0.0, natural: bool = False) -> Tensor:
         """I = (|sum_i w_i Delta_i|^2 - sum_i w_i |Delta_i|^2) / 2 at noise level sigma: (...).
@@ -186,8 +198,11 @@ class Composition(Density):
     def _log_prob_and_score(self, x, sigma):
         return tuple(self._together.evaluate(x, sigma))
 
+    def _scores(self, x, sigma):
+        return (self._together.each(x, sigma, log_prob=False)[1],)
+
     def _deltas(self, x, sigma):
-        scores = self._together.each(x, sigma, log_prob=False)[1]
+        (scores,) = self._scores(x, sigma)
         return (scores[1:] - scores[0],)
 
     def _score_and_interaction(self, x, sigma):

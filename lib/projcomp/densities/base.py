@@ -12,7 +12,7 @@ from torch import Tensor
 
 from projcomp import _check
 from projcomp._modes import gradient, plainly, uncompiled, value_and_gradient
-from projcomp.densities import _own
+from projcomp.densities import _meter, _own
 
 
 class Density(ABC):
@@ -41,6 +41,9 @@ class Density(ABC):
 
     sigma_range: tuple[float, float] = (0.0, math.inf)
     """The least and the largest noise level at which the score is known."""
+
+    _parts = 1
+    """How many densities an evaluation asks."""
 
     def __init__(self, dim: int):
         self.dim = _check.count("dim", dim)
@@ -184,6 +187,7 @@ class Density(ABC):
             x = _check.floating("x", x)
             form = self.shape if _check.pictures(x, self.shape) else form
         points, sigma, shape, dtype = self._flatten(x, sigma)
+        _meter.evaluated(points.shape[1] * self._parts)
         pieces = [method(p, s) for p, s in self._pieces(points, sigma)]
         answers = [_check.fitting("x", _join(parts), dtype) for parts in zip(*pieces, strict=True)]
         return tuple(

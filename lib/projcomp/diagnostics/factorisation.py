@@ -46,7 +46,7 @@ def leak(
 ) -> Leak:
     """The leak of concept `index`. clean: (m, n) samples of it at sigma = 0."""
     chart, rest = features.transform, features.rest(index)
-    weights = _half_log_variance(levels)
+    weights = half_log_variance(levels)
     if not chart.orthogonal:
         levels, weights = _lowest([concept, background], clean[:1], levels), levels.new_ones(1)
 
@@ -67,10 +67,10 @@ def leak(
     change = estimate(totals[0]) if chart.orthogonal else None
     if float(whole.max()) < 1e-20:
         return Leak(_NOT_KNOWN, _NOT_KNOWN, change)
-    return Leak(_ratio(off, whole), _ratio(moved, whole), change)
+    return Leak(ratio(off, whole), ratio(moved, whole), change)
 
 
-def _ratio(part: Tensor, whole: Tensor) -> Estimate:
+def ratio(part: Tensor, whole: Tensor) -> Estimate:
     """Of sums over the batches: batch by batch a ratio would be biased."""
     value, error = jackknife(lambda kept: part[kept].sum() / whole[kept].sum(), len(part))
     return Estimate(float(value), float(error))
@@ -87,7 +87,7 @@ def entanglement(
     """
     chart = features.transform
     total = clean.new_zeros(len(clean))
-    for sigma, weight in zip(levels.tolist(), _half_log_variance(levels).tolist(), strict=True):
+    for sigma, weight in zip(levels.tolist(), half_log_variance(levels).tolist(), strict=True):
         z = chart.forward(noised(clean, sigma, generator))
         here = _in_features(density.score, chart, z, sigma)
         for part in features.parts:
@@ -120,7 +120,7 @@ def _lowest(densities: list[Density], x: Tensor, levels: Tensor) -> Tensor:
     return levels.new_zeros(1)
 
 
-def _half_log_variance(levels: Tensor) -> Tensor:
+def half_log_variance(levels: Tensor) -> Tensor:
     """Weights of the trapezoidal rule over log sigma, which is half of log v."""
     half_gaps = 0.5 * (levels[:-1] / levels[1:]).log()
     pad = torch.nn.functional.pad

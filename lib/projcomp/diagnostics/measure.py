@@ -19,7 +19,7 @@ from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
 
 BATCHES = 10
-_RATIO = 1.25
+_RATIO = 1.4
 """Largest ratio of neighbouring noise levels of a path."""
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from projcomp.composition import Composition, interaction_of
+from projcomp.densities import Density
 from projcomp.diagnostics.angles import Angles, mean_cosines
 from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, refined
+from projcomp.diagnostics.subspaces import Features
 from projcomp.grid import Grid
 from projcomp.samplers import reverse_diffusion
 from projcomp.samplers.run import silenced
@@ -21,19 +22,34 @@ FEWEST_EFFECTIVE = 30
 """Effective particles that a mean of weights needs."""
 
 
-def walk(composition: Composition, n: int, grid: Tensor, generator) -> Iterator[tuple]:
-    """(sigma, particles) down the ODE of the composed score, at every level of `grid`."""
-    x = None
-    with silenced():
-        for pair in itertools.pairwise(grid):
-            run = reverse_diffusion(
-                composition, n, torch.stack(pair), "heun", start=x, generator=generator,
-                keep_path=x is None, progress=False,
-            )  # fmt: skip
-            if x is None:
-                yield float(pair[0]), run.path[0]
-            x = run.samples
-            yield float(pair[1]), x
+class Watched(Density):
+    """A composition whose parts are each evaluated once, and shown to `watch` with what is asked.
+
+    watch: called with sigma, the points (m, n) and the scores of all parts (1 + k, m, n).
+    """
+
+    def __init__(self, composition: Composition, watch: Callable[[float, Tensor, Tensor], None]):
+        super().__init__(composition.dim)
+        self.composition, self.watch = composition, watch
+        self.sigma_range = composition.sigma_range
+
+    @property
+    def exponent(self) -> float:
+        return self.composition.exponent
+
+    def normalisable(self, sigma=0.0):
+        return None
+
+    def _log_prob(self, x, sigma):
+        raise ValueError("a composition is watched by its scores alone")
+
+    def score(self, x, sigma=0.0):
+        scores = self.composition.scores(x, sigma)
+        self.watch(float(sigma), x, scores)
+        return self.composition.combined(scores)
+
+    def denoise(self, x, sigma):
+        return x + sigma**2 * self.score(x, sigma)
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,9 @@ class Path:
     at one and the same point and level, and at independent ones; NaN where a delta vanishes.
     mean_cosines: (k, k) cosines of the mean differences read off the denoisers at the highest
     level, NaN where a mean is not known to move. share: effective sample size of the particles'
-    weights, as a share. The names that end in _error are standard errors.
+    weights, as a share. strangers: of each concept, how much the others' deltas act in its block:
+    root of their mean square there over that of its own; None without blocks. The names that end
+    in _error are standard errors.
     """
 
     levels: list[Level]
@@ -75,40 +93,93 @@ class Path:
     same_point_error: Tensor
     across_error: Tensor
     mean_cosines_error: Tensor
+    strangers: list[Estimate] | None = None
 
     def __repr__(self):
         n, dim = self.samples.shape
         return f"Path({len(self.levels)} levels, {n} particles in R^{dim}, share {self.share:.3g})"
 
 
-def follow(composition: Composition, n: int, levels: Tensor, generator) -> Path:
+def follow(
+    composition: Composition, n: int, levels: Tensor, generator, features: Features | None = None
+) -> Path:
     """Walk down the composed path, with the integral of the interaction along every trajectory.
 
     That integral is the log ratio between what the ODE samples and C[p^sigma] (up to a constant),
-    by d log(rho / q) = I dv along dx = -grad log q dv / 2: no densities are needed.
+    by d log(rho / q) = I dv along dx = -grad log q dv / 2: no densities are needed. Every part is
+    evaluated once at every level.
     """
-    wanted = set(levels.tolist())
-    found, angles, cosines = [], Angles(), None
-    log_ratio, before = 0.0, None
-    for sigma, x in walk(composition, n, refined(levels), generator):
-        if sigma == 0.0:
-            log_ratio = log_ratio - before[1]  # I as at the last level
-            break
-        deltas = sigma * composition.deltas(x, sigma)
-        rate = interaction_of(deltas, composition.weights)
-        if before is None:
-            cosines = mean_cosines(sigma * deltas)
+    notes = _Notes(composition, levels, n, features)
+    grid = refined(levels)
+    with silenced():
+        run = reverse_diffusion(
+            Watched(composition, notes.take), n, grid, generator=generator, progress=False
+        )
+    return notes.path(run.samples)
+
+
+class _Notes:
+    """What is kept of a walk: level by level, as the sampler asks for scores."""
+
+    def __init__(self, composition: Composition, levels: Tensor, n: int, features):
+        self.weights, self.n, self.features = composition.weights, n, features
+        self.wanted = set(levels.tolist())
+        self.levels: list[Level] = []
+        self.angles, self.cosines = Angles(), None
+        self.strangers: list[Tensor] = []
+        self.log_ratio, self.before = 0.0, None
+
+    def take(self, sigma: float, x: Tensor, scores: Tensor) -> None:
+        deltas = sigma * (scores[1:] - scores[0])
+        rate = interaction_of(deltas, self.weights)
+        if self.before is None:
+            self.cosines = mean_cosines(sigma * deltas)
         else:
-            log_ratio = log_ratio - math.log(before[0] / sigma) * (rate + before[1])
-        before = sigma, rate
-        angles.add(deltas)
-        if sigma in wanted:
-            found.append(Level(sigma, _estimated(torch.std, rate), _missed(log_ratio, n)[0]))
-    gap, share = _missed(log_ratio, n)
-    found.append(Level(0.0, None, gap))
-    tables = [angles.same_point(), angles.across(), cosines]
-    values, errors = zip(*tables, strict=True)
-    return Path(found, x, share.value, *values, share.error, *errors)
+            step = math.log(self.before[0] / sigma)
+            self.log_ratio = self.log_ratio - step * (rate + self.before[1])
+        self.before = sigma, rate
+        self.angles.add(deltas)
+        if self.features is not None and len(deltas) > 1:
+            self.strangers.append(strangers(deltas, self.weights, self.features))
+        if sigma in self.wanted:
+            gap = _missed(self.log_ratio, self.n)[0]
+            self.levels.append(Level(sigma, _estimated(torch.std, rate), gap))
+
+    def path(self, samples: Tensor) -> Path:
+        log_ratio = self.log_ratio - self.before[1]  # I as at the last level
+        gap, share = _missed(log_ratio, self.n)
+        levels = [*self.levels, Level(0.0, None, gap)]
+        tables = [self.angles.same_point(), self.angles.across(), self.cosines]
+        values, errors = zip(*tables, strict=True)
+        met = _shares(torch.stack(self.strangers)) if self.strangers else None
+        return Path(levels, samples, share.value, *values, share.error, *errors, strangers=met)
+
+
+def strangers(deltas: Tensor, weights: Tensor, features: Features) -> Tensor:
+    """Squares of what the others' deltas and a concept's own do in its block: (k, 2, m).
+
+    deltas: (k, m, n).
+    """
+    weighted = deltas * weights.to(deltas)[:, None, None]
+    total = weighted.sum(0)
+    found = []
+    for index, own in enumerate(weighted):
+        here = [features.project(part, index) for part in (total - own, own)]
+        found.append(torch.stack([part.square().sum(-1) for part in here]))
+    return torch.stack(found)
+
+
+def _shares(squares: Tensor) -> list[Estimate]:
+    """Of each concept: root of the others' square over its own, in all: (levels, k, 2, m)."""
+    others, own = squares.sum(0).unbind(1)
+    shares = []
+    for part, whole in zip(others, own, strict=True):
+        part, whole = batched(part).mean(1), batched(whole).mean(1)
+        value, error = jackknife(
+            lambda kept, a=part, b=whole: (a[kept].sum() / b[kept].sum()).sqrt(), BATCHES
+        )
+        shares.append(Estimate(float(value), float(error)))
+    return shares
 
 
 def _missed(log_ratio, n: int) -> tuple[Estimate | None, Estimate]:

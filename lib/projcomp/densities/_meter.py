@@ -1,0 +1,26 @@
+"""How many points densities have been asked about, while someone counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_COUNT: ContextVar[Callable[[int], None] | None] = ContextVar("count", default=None)
+
+
+@contextmanager
+def counting(count: Callable[[int], None] | None) -> Iterator[None]:
+    """Tell `count` of every evaluation in here: points times densities. None: of none."""
+    token = _COUNT.set(count)
+    try:
+        yield
+    finally:
+        _COUNT.reset(token)
+
+
+def evaluated(points: int) -> None:
+    """A density, or a part of a composition, has been asked about so many points."""
+    count = _COUNT.get()
+    if count is not None:
+        count(points)
