@@ -42,6 +42,7 @@ _HOME = {
     "SuperpositionRun": "samplers",
     "diagnose": "diagnostics",
     "find_blocks": "diagnostics",
+    "blocks_of": "diagnostics",
     "Table": "tables",
     "Explorer": "widgets",
     "Sandbox": "widgets",

@@ -16,6 +16,7 @@ from tests.helpers import (
     noise_levels,
     normal,
     points_near,
+    random_mixture,
     seeded,
     uniform,
 )
@@ -191,3 +192,57 @@ def test_inverted_undoes_it(f):
     close(f.inverted().forward(x), z, absolute=1e-12)
     close(f.inverted().inverse(z), x)
     close(f.inverted().log_abs_det(x), -f.log_abs_det(z), absolute=1e-12)
+
+
+@pytest.mark.parametrize(("dim", "rank"), [(5, 2), (3, 3), (6, 1), (1, 1)])
+def test_a_turn_takes_its_directions_to_the_last_coordinates(dim, rank):
+    basis = rotation(seeded(dim), dim)[:, :rank]
+    f = pc.densities.Turn(basis)
+    matrix = f.forward(torch.eye(dim, dtype=torch.float64)).T
+    close(matrix[dim - rank :], basis.T, absolute=1e-14)
+    close(matrix @ matrix.T, torch.eye(dim, dtype=torch.float64), absolute=1e-14)
+    x = normal(seeded(42), 2, 3, dim)
+    close(f.inverse(f.forward(x)), x, absolute=1e-14)
+    close(f.log_abs_det(x), torch.zeros(2, 3, dtype=torch.float64))
+    assert f.orthogonal
+
+
+def test_a_turn_of_directions_that_are_coordinates():
+    """Where a reflection has least to go by: coordinates themselves, or their opposite."""
+    eye = torch.eye(5, dtype=torch.float64)
+    x = normal(seeded(43), 7, 5)
+    for basis in (eye[:, 3:], -eye[:, 3:], eye[:, [4, 0]], eye[:, [0, 1]]):
+        f = pc.densities.Turn(basis)
+        close(f.forward(x)[:, 3:], x @ basis, absolute=1e-14)
+        close(f.inverse(f.forward(x)), x, absolute=1e-14)
+
+
+def test_a_density_turned_is_that_under_the_matrix():
+    basis = rotation(seeded(44), 4)[:, :2]
+    f = pc.densities.Turn(basis)
+    matrix = f.forward(torch.eye(4, dtype=torch.float64)).T
+    p = random_mixture(seeded(45), 3, 4)
+    x = normal(seeded(46), 20, 4)
+    for sigma in (0.0, 0.7):
+        close(pc.pushforward(p, f).score(x, sigma), pc.pushforward(p, matrix).score(x, sigma))
+    assert isinstance(pc.pushforward(p, f), pc.Pushforward)
+
+
+def test_a_turn_is_orthogonal_though_its_directions_are_so_to_less():
+    basis = rotation(seeded(47), 4)[:, :2] + 1e-9
+    matrix = pc.densities.Turn(basis).forward(torch.eye(4, dtype=torch.float64))
+    close(matrix @ matrix.T, torch.eye(4, dtype=torch.float64), absolute=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("basis", "message"),
+    [
+        ([[1.0, 0.0]], r"basis must have shape \(n, r\), 1 <= r <= n, got \(1, 2\)"),
+        ([1.0, 0.0], r"basis must have shape .* got \(2,\)"),
+        ([[1.0, 0.0], [0.0, 1.0], [0.0, 0.1]], "basis must be orthonormal.* off by 0.01"),
+        ([[math.nan]], "basis must be finite"),
+    ],
+)
+def test_bad_directions(basis, message):
+    with pytest.raises(ValueError, match=message):
+        pc.densities.Turn(basis)

@@ -1,4 +1,4 @@
-"""Blocks found from the spans of the deltas, and blocks given."""
+"""Blocks found from the spans of the deltas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import projcomp as pc
 import pytest
 import torch
-from projcomp.diagnostics.subspaces import features_of, found_features
+from projcomp.diagnostics.features import found_features
 
 from tests.helpers import close, normal, random_mixture, seeded
 
@@ -98,50 +98,6 @@ def test_noisy_scores_need_a_tolerance():
     for basis, wanted in zip(loose, true, strict=True):
         assert basis.shape == wanted.shape
         assert sine_of_largest_angle(basis, wanted) < 0.02
-
-
-def test_found_features_map_each_basis_to_its_coordinates():
-    _, _, true = factorized([1, 2, 2], seed=13)
-    features = found_features(true, 5)
-    for basis, block in zip(true, features.own, strict=True):
-        inside = features.transform.forward(basis.T)
-        close(inside[:, block], torch.eye(2, dtype=torch.float64), absolute=1e-12)
-    assert features.background == [0]
-    assert features.transform.orthogonal
-
-
-def test_given_blocks_may_leave_the_background_out():
-    for blocks in ([[0, 1], [2]], [[], [0, 1], [2]]):
-        features = features_of(blocks, None, 2, 3)
-        assert (features.background, features.own) == ([], [[0, 1], [2]])
-    features = features_of([[1], [0], [2]], None, 2, 3)
-    assert (features.background, features.own, features.rest(1)) == ([1], [[0], [2]], [0, 1])
-
-
-EYE = torch.eye(3, dtype=torch.float64)
-
-
-@pytest.mark.parametrize(
-    ("blocks", "transform", "message"),
-    [
-        ([[0, 1], [1, 2]], None, "blocks must not overlap, but coordinate 1"),
-        ([[0], [1]], None, r"blocks must cover all 3 coordinates, but miss \[2\]"),
-        ([[0, 1, 2]], None, "2 index lists, one for each concept, or 3"),
-        ([[0], [1], [2], []], None, "2 index lists, one for each concept, or 3"),
-        ("01", None, "blocks must be a sequence"),
-        (5, None, "blocks must be a sequence"),
-        ([EYE[:, :1], EYE[:, :2]], None, "mutually orthogonal"),
-        ([EYE[:, :1]], None, "2 bases"),
-        ([EYE[:2, :1], EYE[:, 1:]], None, r"blocks\[0\] must have shape \(3, r\)"),
-        ([EYE[:, :1], EYE[:, 1:]], EYE, "index lists where a transform is given"),
-        ([[0, 1], [2]], torch.zeros(3, 3), "matrix must be invertible"),
-        ([[0, 1], [2]], lambda x: x, "an inverse and a log-determinant"),
-        ([[0, 1], [2]], pc.warps.banana(), r"transform must act on R\^3, got R\^2"),
-    ],
-)
-def test_bad_blocks_and_transforms(blocks, transform, message):
-    with pytest.raises(ValueError, match=message):
-        features_of(blocks, transform, 2, 3)
 
 
 P = pc.gaussian([0.0], 1.0)

@@ -12,6 +12,7 @@ from projcomp.densities.transforms import (
     Identity,
     LinearMap,
     Pushforward,
+    Turn,
     pushforward,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "Pushforward",
     "Ring",
     "Scored",
+    "Turn",
     "gaussian",
     "pushforward",
 ]

@@ -170,6 +170,59 @@ class Identity(Diffeomorphism):
         return self
 
 
+class Turn(Diffeomorphism):
+    """An orthogonal map that takes given directions to the last coordinates: of order n r, not n^2.
+
+    f(x) = (the rest of x, basis^T x), where the rest has n - r coordinates. It is the block
+    reflector of Schreiber and Parlett (1988, "Block reflectors: theory and computation"), which
+    swaps the span of the directions with that of the last coordinates, and a turn among the latter.
+
+    Args:
+        basis: orthonormal directions as columns, (n, r).
+
+    Raises ValueError where they are not orthonormal (to 1e-8), or more than n.
+    """
+
+    orthogonal = True
+
+    @plainly
+    def __init__(self, basis):
+        basis = _check.real("basis", basis).detach()
+        if basis.ndim != 2 or not 1 <= basis.shape[1] <= basis.shape[0]:
+            raise ValueError(f"basis must have shape (n, r), 1 <= r <= n, got {tuple(basis.shape)}")
+        self.dim, self.rank = basis.shape
+        one = torch.eye(self.rank, dtype=basis.dtype, device=basis.device)
+        gap = float((basis.T @ basis - one).abs().max())
+        if gap > 1e-8:
+            raise ValueError(f"basis must be orthonormal, but inner products are off by {gap:.2g}")
+        exact, triangle = torch.linalg.qr(basis)
+        basis = exact * triangle.diagonal().sign()
+        # H = 1 - W K W^T with H basis = E S: E the last r unit vectors, S the polar factor of
+        # -E^T basis, W = basis - E S and K = 2 (W^T W)^-1, whose inverse has no eigenvalue below 1.
+        left, cosines, right = torch.linalg.svd(basis[-self.rank :])
+        self._last = -left @ right
+        self._normals = basis.clone()
+        self._normals[-self.rank :] -= self._last
+        self._middle = right.T @ torch.diag(1 / (1 + cosines)) @ right
+
+    def _reflect(self, x):
+        normals, middle = self._normals.to(x.device), self._middle.to(x.device)
+        return x - (x @ normals) @ middle @ normals.T
+
+    def _turn_last(self, x, by):
+        rest, last = x.split([self.dim - self.rank, self.rank], -1)
+        return torch.cat([rest, last @ by.to(x.device)], -1)
+
+    def _forward(self, x):
+        return self._turn_last(self._reflect(x), self._last)
+
+    def _inverse(self, y):
+        return self._reflect(self._turn_last(y, self._last.T))
+
+    def _log_abs_det(self, x):
+        return torch.zeros_like(x[..., 0])
+
+
 class Pushforward(Density):
     """f # p, the law of f(x) for x ~ p.
 
