@@ -10,19 +10,30 @@ from torch import Tensor
 
 from projcomp import _check, metrics
 from projcomp._modes import plainly
-from projcomp.composition import Composition, compose
+from projcomp.composition import compose
 from projcomp.densities import Density, Scored
+from projcomp.densities._meter import counting
 from projcomp.diagnostics.angles import mean_changes, mean_cosines
+from projcomp.diagnostics.budget import (
+    FEWEST,
+    looked_at,
+    metered,
+    points_of,
+    wanted_samples,
+    within_budget,
+)
+from projcomp.diagnostics.exchange import measure
+from projcomp.diagnostics.extremes import far_off, start_too_low
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
+from projcomp.diagnostics.features import Features, features_of, found_features
 from projcomp.diagnostics.measure import BATCHES, draw, noise_range
 from projcomp.diagnostics.path import Path, commuting, follow
 from projcomp.diagnostics.report import Background, Concept, Report
-from projcomp.diagnostics.subspaces import Features, features_of, find_blocks, found_features
+from projcomp.diagnostics.subspaces import find_blocks
 from projcomp.diagnostics.verdict import verdict
 
-FEWEST = 20 * BATCHES
-"""Fewer particles than this support no number with an error bar."""
 FEWEST_FOR_DISTANCES = 40 * BATCHES
+LEVELS = 24
 
 
 @plainly
@@ -35,86 +46,124 @@ def diagnose(
     sigmas=None,
     *,
     weights=None,
-    samples: int = 2000,
+    samples: int = 1000,
+    evaluations: int | None = None,
     tolerance: float = 1e-6,
+    nats: float = 0.02,
     generator: torch.Generator | None = None,
+    progress: bool | None = None,
 ) -> Report:
     """Examine the composition of `concepts` over `background`; print the report, or read it.
 
     It looks at scores and samples alone, so it takes trained networks (`Scored`) as it takes exact
     densities; total variations that need a log density or a closed form are added where there is
-    one. What it measures, and where that comes from, is said in the classes of the report.
+    one. What it measures, and where that comes from, is said in the classes of the report. Of
+    networks the verdict rests on what holds for scores of any quality: samples, and exchanges of
+    blocks between them. So give networks samples that they have not been trained on; those they
+    draw themselves tell of what they draw, and not of the data.
 
     Args:
         blocks: the blocks M_1, .., M_k of Definition 5.2 (or M_b, M_1, .., M_k) as index lists that
-            partition the feature coordinates, or k orthonormal bases (n, r_i) as `find_blocks`
-            gives them; found by `find_blocks` if None.
+            partition the feature coordinates, as masks or boxes of pictures (`blocks_of`), or k
+            orthonormal bases (n, r_i) as `find_blocks` gives them; found by it if None.
         transform: the feature map A of Theorem 6.1, from pixels to features: a Diffeomorphism or
             an invertible matrix; pixels are the features if None. Needs `blocks`.
         sigmas: noise levels > 0 to look at, between which the sampler goes in finer steps; 24 over
-            the range of the data if None.
+            the range of the data if None, as far as all densities are known there (`sigma_range`).
         weights: weights of the concepts, (k,); ones if None.
-        samples: particles of the sampler, and samples of every density.
+        samples: particles of the sampler; three times as many samples of every density that has
+            them, or 1.2 times where a density draws them by its own score.
+        evaluations: at most how many scores to ask for, counted as points times densities: fewer
+            particles are taken where `samples` would cost more. No limit if None.
         tolerance: as for `find_blocks`.
+        nats: for networks, the exchange defect below which conditionals count as factorized.
         generator: source of all randomness.
+        progress: show a bar; None shows it once two seconds have passed.
 
     Raises ValueError for a bad argument: blocks that overlap or do not cover the coordinates, a
-    transform without an inverse, noise levels that are not positive.
+    transform without an inverse, noise levels that are not positive or not known, and a budget too
+    small for error bars (the message says what is needed).
     """
     composition = compose(background, concepts, weights)
     count, dim = len(composition.concepts), composition.dim
     samples = _check.count("samples", samples)
     _check.source("generator", generator)
+    nats = _check.one_level("nats", nats, positive=True)
     if transform is not None and blocks is None:
         raise ValueError("blocks must be given where a transform is")
-    features = None if blocks is None else features_of(blocks, transform, count, dim)
+    features = None
+    if blocks is not None:
+        features = features_of(blocks, transform, count, dim, composition.shape)
     densities = [background, *composition.concepts]
-    levels = noise_range(densities, sigmas, 24, generator)
+    levels = noise_range(densities, sigmas, LEVELS, generator, composition.sigma_range)
+    samples, expected = within_budget(densities, samples, levels, features is not None, evaluations)
+    with metered(expected, progress) as meter:
+        report = _examine(composition, features, levels, samples, tolerance, generator)
+    report = replace(report, evaluations=meter.count, nats=nats)
+    return replace(report, verdict=verdict(report))
+
+
+def _examine(composition, features, levels, samples, tolerance, generator) -> Report:
+    densities = [composition.background, *composition.concepts]
     notes: list[str] = []
     enough = samples >= FEWEST
     if not enough:
         notes.append(f"{samples} samples support no error bars: at least {FEWEST} are needed.")
-    if any(isinstance(density, Scored) for density in densities):
+    learned = any(isinstance(density, Scored) for density in densities)
+    if learned and not all(p.most_samples for p in densities):
         notes.append(
-            "Known by score alone: an error of the scores shows as a wrong path, and as deltas "
-            "that leave their blocks. Compare with samples, or with a better model."
+            "Samples that a density draws by its own score tell of what it draws: hand over data "
+            "(samples=) to know whether the scores are right."
         )
     if features is None:
         features = _look_for(composition, levels, tolerance, generator, notes)
-
-    path = _path(composition, samples, levels, generator, notes) if enough else None
+    path = _path(composition, samples, levels, generator, features, notes) if enough else None
     clean = [_reference(p, samples, levels, generator, notes) for p in densities]
+    least = min(map(len, clean))
     if path is not None:
-        gaps = commuting(composition, levels, samples, torch.cat([*clean, path.samples]), generator)
+        reach = torch.cat([*clean, path.samples])
+        with counting(None):  # closed forms
+            gaps = commuting(composition, levels, samples, reach, generator)
         known = [replace(a, commuting=b) for a, b in zip(path.levels, [*gaps, None], strict=True)]
         path = replace(path, levels=known)
-        if min(map(len, clean)) >= FEWEST:
+        if least >= FEWEST:
             path = _with_mean_cosines(path, densities, clean, float(levels[0]), generator)
-
+            notes += far_off(path.samples, clean)
+    notes += start_too_low(clean, float(levels[0])) if learned and least else []
+    looked, points = looked_at(levels), points_of(densities, samples)
+    measured = None
+    if least >= FEWEST:
+        usable = features if features is not None and features.transform.orthogonal else None
+        measured = measure(composition, usable, clean, looked, points, generator)
     found = []
-    for index, concept in enumerate(composition.concepts):
+    for index in range(count := len(composition.concepts)):
         if features is None:
             found.append(Concept())
             continue
         own = clean[index + 1]
-        spill = None
-        if len(own) >= FEWEST:
-            spill = leak(concept, background, features, index, own[:samples], levels, generator)
+        swap = None if measured is None else measured.exchanges[index]
+        spill = None if measured is None else measured.leaks[index]
+        if spill is None and len(own) >= FEWEST:
+            concept, base = composition.concepts[index], composition.background
+            spill = leak(concept, base, features, index, own[:points], looked, generator)
         distances = _distances(composition, features, index, own, clean[0], path, generator, notes)
-        found.append(Concept(spill, *distances))
-    report = Report(
-        dim=dim,
+        found.append(Concept(spill, *distances, exchange=swap))
+    base = _background(composition.background, features, clean[0], looked, points, generator)
+    return Report(
+        dim=composition.dim,
         samples=samples,
         weights=composition.weights.tolist(),
         normalisable=composition.normalisable(0.0),
         lost=[sigma for sigma in levels.tolist() if composition.normalisable(sigma) is False],
         features=features,
         concepts=found,
-        background=_background(background, features, clean[0], levels, generator),
+        background=base,
         path=path,
         notes=notes,
+        learned=learned,
+        explained=None if measured is None or count < 2 else measured.explained,
+        range=(float(levels[-1]), float(levels[0])),
     )
-    return replace(report, verdict=verdict(report))
 
 
 def _look_for(composition, levels, tolerance, generator, notes) -> Features | None:
@@ -136,9 +185,10 @@ def _look_for(composition, levels, tolerance, generator, notes) -> Features | No
     return features
 
 
-def _path(composition: Composition, samples, levels, generator, notes) -> Path | None:
+def _path(composition, samples, levels, generator, features, notes) -> Path | None:
+    usable = features if features is not None and features.transform.orthogonal else None
     try:
-        return follow(composition, samples, levels, generator)
+        return follow(composition, samples, levels, generator, usable)
     except ValueError as error:
         notes.append(f"The path could not be followed: {error}.")
         return None
@@ -154,25 +204,31 @@ def _with_mean_cosines(path: Path, densities, clean, sigma: float, generator) ->
 
 
 def _reference(density: Density, samples: int, levels, generator, notes) -> Tensor:
-    """Samples of a density: three times as many as asked for where it has them."""
-    if 0 < density.most_samples < 3 * samples:
-        return density.sample(int(density.most_samples), 0.0, generator)
+    """Samples (N, n) of a density: three times as many as asked for where it has them."""
+    count = wanted_samples(density, samples)
+    if 0 < density.most_samples < count:
+        count = int(density.most_samples)
     try:
-        return draw(density, 3 * samples, levels, generator)
+        return draw(density, count, levels, generator)
     except ValueError as error:
         notes.append(f"No samples could be drawn: {error}.")
         return torch.empty(0, density.dim, dtype=torch.float64, device="cpu")
 
 
 def _background(
-    density: Density, features: Features | None, clean: Tensor, levels: Tensor, generator
+    density: Density,
+    features: Features | None,
+    clean: Tensor,
+    levels: Tensor,
+    points: int,
+    generator,
 ) -> Background:
     if features is None or len(features.parts) < 2:
         return Background()
     third = len(clean) // 3
     nats = apart = None
-    if features.transform.orthogonal and third >= FEWEST:
-        nats = entanglement(density, features, clean[:third], levels, generator)
+    if features.transform.orthogonal and len(clean) >= FEWEST:
+        nats = entanglement(density, features, clean[:points], levels, generator)
     if third >= FEWEST_FOR_DISTANCES:
         points = features.transform.forward(clean)
         apart = dependence(points[:third], points[third:], features.parts, generator)

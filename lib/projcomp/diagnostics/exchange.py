@@ -4,8 +4,8 @@ For x of a concept p_i with block M and x' of p_b, independent, exchange their b
 
     y = (x_M, x'_R)  and  y' = (x'_M, x_R).
 
-Under factorized conditionals y is a sample of p_i, and y' one of p_b. So whatever denoises them errs
-as much on the exchanged samples as on the others: with any denoisers, of any quality,
+Under factorized conditionals y is a sample of p_i, and y' one of p_b. So whatever denoises them
+errs as much on the exchanged samples as on the others: with any denoisers, of any quality,
 
     J = sum over both pairs of 1/2 integral over snr of E |y_0 - D(y)|^2 - E |x_0 - D(x)|^2 = 0.
 
@@ -25,8 +25,8 @@ from torch import Tensor
 from projcomp.composition import Composition, interaction_of
 from projcomp.densities._draw import normal_like
 from projcomp.diagnostics.factorisation import Leak, half_log_variance, ratio
+from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate, batched, estimate, jackknife
-from projcomp.diagnostics.subspaces import Features
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from projcomp import metrics
 from projcomp.densities import Density, Diffeomorphism
+from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, noised
-from projcomp.diagnostics.subspaces import Features
 from projcomp.metrics import Comparison
 
 _NOT_KNOWN = Estimate(math.nan, math.nan)

@@ -52,26 +52,47 @@ class Estimate:
         return printable(f"{self.value:.3g} ± {self.error:.1g}")
 
 
-def noise_range(densities: Sequence[Density], sigmas, count: int, generator) -> Tensor:
-    """Decreasing noise levels > 0: `sigmas`, or `count` of them over the range of the data."""
+def noise_range(
+    densities: Sequence[Density], sigmas, count: int, generator, known=(0.0, math.inf)
+) -> Tensor:
+    """Decreasing noise levels > 0: `sigmas`, or `count` of them over the range of the data.
+
+    known: the least and the largest level at which all are known; it bounds the range, and
+    levels that are asked for beyond it raise ValueError.
+    """
+    low, high = known
     if sigmas is not None:
         levels = _check.level("sigmas", sigmas, positive=True)
         if levels.ndim != 1 or len(levels) < 2 or len(torch.unique(levels)) != len(levels):
             raise ValueError(
                 f"sigmas must be at least two different noise levels, got {levels.tolist()}"
             )
-        return levels.sort(descending=True).values.cpu()
+        levels = levels.sort(descending=True).values.cpu()
+        if float(levels[0]) > high * (1 + 1e-6) or float(levels[-1]) < low * (1 - 1e-6):
+            raise ValueError(
+                f"sigmas must lie in the range in which all densities are known, {low:.4g} to "
+                f"{high:.4g}, got {float(levels[-1]):.4g} to {float(levels[0]):.4g}"
+            )
+        return levels
     few = [int(min(256, density.most_samples)) for density in densities]
     try:
         if min(few) < 2:
             raise ValueError
         points = [p.sample(n, 0.0, generator) for p, n in zip(densities, few, strict=True)]
     except ValueError:
+        if low > 0 and high < math.inf:
+            return sigma_grid(low, high, count, rho=50.0)[:-1]
         raise ValueError(
             "sigmas must be given where a density has no exact samples to take the range from"
         ) from None
-    scale = float(torch.cat([p.cpu() for p in points]).std(0).norm()) or 1.0
-    return sigma_grid(1e-3 * scale, 100.0 * scale, count, rho=50.0)[:-1]
+    scale = float(torch.cat([p.cpu().flatten(1) for p in points]).std(0).norm()) or 1.0
+    low, high = max(1e-3 * scale, low), min(100.0 * scale, high)
+    if not low < high:
+        raise ValueError(
+            f"sigmas must be given: the densities are known from sigma = {known[0]:.4g} to "
+            f"{known[1]:.4g}, which is out of the range of their samples"
+        )
+    return sigma_grid(low, high, count, rho=50.0)[:-1]
 
 
 def refined(levels: Tensor) -> Tensor:
@@ -88,10 +109,10 @@ def draw(density: Density, n: int, levels: Tensor, generator) -> Tensor:
     """n samples at sigma = 0: exact ones where the density has them, else by its own score."""
     if n <= density.most_samples:
         try:
-            return density.sample(n, 0.0, generator)
+            return density.sample(n, 0.0, generator).flatten(1)
         except ValueError:
             pass
-    return reverse_diffusion(density, n, refined(levels), "heun", generator=generator).samples
+    return reverse_diffusion(density, n, refined(levels), generator=generator).samples.flatten(1)
 
 
 def estimate(values: Tensor) -> Estimate:

@@ -12,8 +12,8 @@ from torch import Tensor
 from projcomp.composition import Composition, interaction_of
 from projcomp.densities import Density
 from projcomp.diagnostics.angles import Angles, mean_cosines
+from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, refined
-from projcomp.diagnostics.subspaces import Features
 from projcomp.grid import Grid
 from projcomp.samplers import reverse_diffusion
 from projcomp.samplers.run import silenced

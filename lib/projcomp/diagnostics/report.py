@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, field
 
 from projcomp._text import printable
+from projcomp.diagnostics.exchange import Exchange
 from projcomp.diagnostics.factorisation import Leak
+from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.path import Level, Path
-from projcomp.diagnostics.subspaces import Features
 from projcomp.metrics import Comparison
 
 _ROWS = 8
@@ -24,7 +25,9 @@ class Concept:
     leak: where its score delta goes. dependence: distance of its samples to samples whose block
     and rest are shuffled. off_block: distance to p_b off its block. shadow: projective error of the
     sampler's particles, the distance between their block and the concept's. target: the same for
-    C itself. All distances are sliced W2 in feature space, beside their noise floor.
+    C itself. All distances are sliced W2 in feature space, beside their noise floor. exchange: what
+    exchanging its block with samples of p_b costs, which is nothing under factorized conditionals,
+    for scores of any quality; for an orthogonal feature map.
     """
 
     leak: Leak | None = None
@@ -32,6 +35,7 @@ class Concept:
     off_block: Comparison | None = None
     shadow: Comparison | None = None
     target: Comparison | None = None
+    exchange: Exchange | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,11 @@ class Background:
 
 @dataclass(frozen=True)
 class Verdict:
-    """In words. kind: "exact", "path", "target", "both", "none" or "unknown"."""
+    """In words.
+
+    kind: "exact"; what fails, "path", "target" or "both"; "score", where that is no fault of the
+    composition but of its scores; "none", where there is nothing to sample; or "unknown".
+    """
 
     kind: str
     title: str
@@ -64,6 +72,11 @@ class Report:
     features: feature map and blocks (None if none were given or found).
     concepts: one entry a concept. background: whether its blocks are independent.
     path: the noise levels, and how the deltas stand to each other along the way.
+    learned: whether a density is known by its score alone, so that the verdict is one for scores of
+    any quality. explained: which share of the interaction's variation is score error, by the
+    residuals of samples; None for one concept. range: the least and the largest noise level looked
+    at. evaluations: scores asked for, as points times densities. nats: the tolerance of the
+    verdict.
     """
 
     dim: int
@@ -77,6 +90,11 @@ class Report:
     path: Path | None
     notes: list[str] = field(default_factory=list)
     verdict: Verdict = Verdict("unknown", "No verdict", [])
+    learned: bool = False
+    explained: Estimate | None = None
+    range: tuple[float, float] | None = None
+    evaluations: int = 0
+    nats: float = 0.02
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """The numbers as tables: a title, a header, and rows of words."""
@@ -116,9 +134,13 @@ class Report:
     def _what(self) -> str:
         k = len(self.concepts)
         weights = "" if set(self.weights) == {1.0} else f", weights {self.weights}"
+        looked = ""
+        if self.range is not None:
+            looked = " at σ from {:.3g} to {:.3g}".format(*self.range)
         return (
             f"Composition of {k} concept{'s' * (k > 1)} over a background in R^{self.dim}"
-            f"{weights}; {self.samples:,} samples; ± is one standard error"
+            f"{weights}; {self.samples:,} samples, {self.evaluations:,} evaluations{looked}; ± is "
+            "one standard error"
         )
 
     def _factorisation(self):
@@ -132,6 +154,8 @@ class Report:
             ("delta off its block, share", lambda c: c.leak and c.leak.off_block),
             ("delta changed by the rest, share", lambda c: c.leak and c.leak.others),
             ("change in all, nats", lambda c: c.leak and c.leak.change),
+            ("cost of exchanging its block, nats", lambda c: c.exchange and c.exchange.defect),
+            ("the same as the scores claim it", lambda c: c.exchange and c.exchange.claimed),
             ("dependence of block and rest", lambda c: c.dependence),
             ("distance to p_b off its block", lambda c: c.off_block),
             ("projective error of the samples", lambda c: c.shadow),
@@ -140,6 +164,8 @@ class Report:
             found = [pick(concept) for concept in self.concepts]
             if any(item is not None for item in found):
                 rows.append([label, *map(_words, found)])
+        if self.path is not None and self.path.strangers is not None:
+            rows.append(["share of strangers in its block", *map(str, self.path.strangers)])
         header = ["", *(f"concept {i + 1}" for i in range(len(self.concepts)))]
         yield "Factorisation, and the shadows (sliced W2, noise floor in brackets)", header, rows
         found = {
@@ -158,6 +184,8 @@ class Report:
         rows = [
             [f"{a.sigma:.3g}", *map(_words, (a.interaction, a.commuting, a.path))] for a in chosen
         ]
+        if self.explained is not None and self.learned:
+            rows.append(["score error, of I's variation", str(self.explained), _NOTHING, _NOTHING])
         yield "The path (TV: total variation)", header, rows
 
     def _angles(self):

@@ -6,6 +6,7 @@ import math
 
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Concept, Report, Verdict, worst
+from projcomp.diagnostics.trust import verdict_of_learned
 from projcomp.metrics import Comparison
 
 _SHARE = 1e-2
@@ -27,6 +28,8 @@ def verdict(report: Report) -> Verdict:
             "Samples look like something all the same."
         )
         return Verdict("none", "Nothing to sample: the composition is not normalisable", [reason])
+    if report.learned:
+        return verdict_of_learned(report, _between_samples(report))
     target, path = _target(report), _path(report)
     reasons = (target or []) + (path or [])
     if target is None and path is None:
@@ -87,12 +90,31 @@ def _against(name: str, concept: Concept) -> list[str]:
             f"{name}: its score delta changes by {_percent(leak.others)} when the rest of the "
             "point is swapped."
         )
+    reasons += _apart(name, concept)
+    if _real(concept.target):
+        reasons.append(f"{name}: C has not its shadow: {concept.target}.")
+    return reasons
+
+
+def _apart(name: str, concept: Concept) -> list[str]:
+    """What distances between samples say against factorized conditionals."""
+    reasons = []
     if _real(concept.dependence):
         reasons.append(f"{name}: its block depends on the rest: {concept.dependence}.")
     if _real(concept.off_block):
         reasons.append(f"{name} differs from p_b off its block: {concept.off_block}.")
-    if _real(concept.target):
-        reasons.append(f"{name}: C has not its shadow: {concept.target}.")
+    return reasons
+
+
+def _between_samples(report: Report) -> list[str]:
+    reasons = [
+        reason
+        for index, concept in enumerate(report.concepts)
+        for reason in _apart(f"Concept {index + 1}", concept)
+    ]
+    if _real(report.background.dependence):
+        apart = report.background.dependence
+        reasons.append(f"The blocks depend on each other under p_b: {apart}.")
     return reasons
 
 

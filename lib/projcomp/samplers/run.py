@@ -179,3 +179,13 @@ def progress_bar(
         items, desc=label, delay=0 if show else 2, leave=False, disable=show is False, unit=unit,
         unit_scale=False if scale == 1 else scale,
     )  # fmt: skip
+
+
+def counting_bar(total: int, label: str, show: bool | None, unit: str):
+    """A bar that is told what is done, of an expected `total`: shown as by `progress_bar`."""
+    if show is None and os.environ.get("TQDM_DISABLE"):
+        show = False
+    return tqdm(
+        total=total, desc=label, delay=0 if show else 2, leave=False, disable=show is False,
+        unit=unit, unit_scale=True,
+    )  # fmt: skip
