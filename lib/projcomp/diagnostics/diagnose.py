@@ -132,7 +132,7 @@ def _examine(composition, features, levels, samples, tolerance, generator) -> Re
     notes += start_too_low(clean, float(levels[0])) if learned and least else []
     looked, points = looked_at(levels), points_of(densities, samples)
     measured = None
-    if least >= FEWEST:
+    if path is not None and least >= FEWEST:
         usable = features if features is not None and features.transform.orthogonal else None
         measured = measure(composition, usable, clean, looked, points, generator)
     found = []
