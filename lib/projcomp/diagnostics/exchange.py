@@ -67,16 +67,18 @@ def measure(
 ) -> Measured:
     """Look at every density's own samples, noised, and at the exchanged ones.
 
-    clean: samples (N, n) of p_b and of each concept. At every level `points` of each are drawn from
-    them anew, and every density is evaluated once at every point.
+    clean: samples (N, n) of p_b and of each concept, of which `points` of each are taken, the same
+    at every level with noise of its own, so that their sums over the levels are independent. Every
+    density is evaluated once at every point.
     """
     k, weights = len(composition.concepts), half_log_variance(levels)
     m = min(points, *(len(part) for part in clean))
+    clean = [_some(part, m, generator) for part in clean]
     squares = clean[0].new_zeros(k, 3, m)
     losses = clean[0].new_zeros(k, 2, m)
     moments = clean[0].new_zeros(k + 1, 2, m)
     for sigma, weight in zip(levels.tolist(), weights.tolist(), strict=True):
-        own = [_noised(part, m, sigma, generator) for part in clean]
+        own = [_noised(part, sigma, generator) for part in clean]
         scores = [composition.scores(x, sigma) for _, x in own]
         moments += weight * _moments(composition, own, scores, sigma)
         if features is None:
@@ -92,11 +94,14 @@ def measure(
     return Measured([_leak(rows) for rows in squares], exchanges, told, parts)
 
 
-def _noised(clean: Tensor, m: int, sigma: float, generator) -> tuple[Tensor, Tensor]:
-    """m of the samples and their noise over sigma: unit noise (m, n), and the points (m, n)."""
-    rows = torch.randperm(len(clean), generator=generator, device=clean.device)[:m]
-    noise = normal_like(clean[:m], generator)
-    return noise, clean[rows] + sigma * noise
+def _some(clean: Tensor, m: int, generator) -> Tensor:
+    return clean[torch.randperm(len(clean), generator=generator, device=clean.device)[:m]]
+
+
+def _noised(clean: Tensor, sigma: float, generator) -> tuple[Tensor, Tensor]:
+    """Unit noise (m, n), and the points that it makes of the samples (m, n)."""
+    noise = normal_like(clean, generator)
+    return noise, clean + sigma * noise
 
 
 def _exchanged(composition, features: Features, index: int, own, scores, sigma: float) -> Tensor:
