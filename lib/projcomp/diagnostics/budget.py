@@ -15,8 +15,9 @@ from projcomp.samplers.run import counting_bar
 
 FEWEST = 20 * BATCHES
 """Fewer particles than this support no number with an error bar."""
-_POINTS, _OF_NETWORKS = 0.25, 0.5
-"""Points of each density at every second level, as a share of the particles."""
+_POINTS, _OF_NETWORKS, _ALONE = 0.25, 0.5, 1.0
+"""Points of each density at every second level, as a share of the particles: of exact densities, of
+networks, and of networks whose blocks can't be exchanged."""
 _FOUND = 256
 """Points of the background and of a concept at every level of `find_blocks`."""
 
@@ -41,10 +42,14 @@ def metered(expected: int, progress: bool | None) -> Iterator[Meter]:
             yield meter
 
 
-def points_of(densities: Sequence[Density], samples: int) -> int:
-    """How many points of each density a diagnosis with so many particles looks at, a level."""
+def points_of(densities: Sequence[Density], samples: int, exchanged: bool) -> int:
+    """How many points of each density a diagnosis with so many particles looks at, a level.
+
+    exchanged: whether there are blocks to exchange.
+    """
     learned = any(isinstance(density, Scored) for density in densities)
-    return max(FEWEST, round((_OF_NETWORKS if learned else _POINTS) * samples))
+    of_networks = _OF_NETWORKS if exchanged else _ALONE
+    return max(FEWEST, round((of_networks if learned else _POINTS) * samples))
 
 
 def looked_at(levels: Tensor) -> Tensor:
@@ -87,9 +92,9 @@ def within_budget(
 def cost(densities: Sequence[Density], samples: int, levels: Tensor, blocks: bool) -> int:
     """Scores that a diagnosis asks for, nearly: points times densities."""
     k, steps = len(densities) - 1, len(refined(levels)) - 1
-    looked, points = len(looked_at(levels)), points_of(densities, samples)
+    looked, points = len(looked_at(levels)), points_of(densities, samples, blocks)
     path = (k + 1) * samples * steps
-    own = looked * points * ((k + 1) ** 2 + 3 * k + k + 2)
+    own = looked * points * ((k + 1) ** 2 + (4 * k + 2 if blocks else 0))
     drawn = sum(wanted_samples(p, samples) * steps for p in densities if not p.most_samples)
     means = (k + 1) * min(wanted_samples(p, samples) for p in densities)
     found = 0 if blocks else 4 * k * _FOUND * looked

@@ -117,7 +117,8 @@ def _examine(composition, features, levels, samples, tolerance, generator) -> Re
         )
     if features is None:
         features = _look_for(composition, levels, tolerance, generator, notes)
-    path = _path(composition, samples, levels, generator, features, notes) if enough else None
+    usable = features if features is not None and features.transform.orthogonal else None
+    path = _path(composition, samples, levels, generator, usable, notes) if enough else None
     clean = [_reference(p, samples, levels, generator, notes) for p in densities]
     least = min(map(len, clean))
     if path is not None:
@@ -130,10 +131,9 @@ def _examine(composition, features, levels, samples, tolerance, generator) -> Re
             path = _with_mean_cosines(path, densities, clean, float(levels[0]), generator)
             notes += far_off(path.samples, clean)
     notes += start_too_low(clean, float(levels[0])) if learned and least else []
-    looked, points = looked_at(levels), points_of(densities, samples)
+    looked, points = looked_at(levels), points_of(densities, samples, usable is not None)
     measured = None
     if path is not None and least >= FEWEST:
-        usable = features if features is not None and features.transform.orthogonal else None
         measured = measure(composition, usable, clean, looked, points, generator)
     found = []
     for index in range(count := len(composition.concepts)):
@@ -186,9 +186,8 @@ def _look_for(composition, levels, tolerance, generator, notes) -> Features | No
 
 
 def _path(composition, samples, levels, generator, features, notes) -> Path | None:
-    usable = features if features is not None and features.transform.orthogonal else None
     try:
-        return follow(composition, samples, levels, generator, usable)
+        return follow(composition, samples, levels, generator, features)
     except ValueError as error:
         notes.append(f"The path could not be followed: {error}.")
         return None
