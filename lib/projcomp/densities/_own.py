@@ -47,7 +47,7 @@ def _held(name: str, method: Callable) -> Callable:
     @functools.wraps(method)
     def checked(self, x, sigma):
         # A view, so that x itself is left alone by x.requires_grad_().
-        return _fitting(self, name, method(self, x.view_as(x), sigma), x, sigma)
+        return fitting(self, name, method(self, x.view_as(x), sigma), x, sigma)
 
     checked.held = True
     return checked
@@ -66,7 +66,7 @@ def _held_pair(method: Callable) -> Callable:
                 f"got {pair!r}"
             )
         return tuple(
-            _fitting(self, name, answer, x, sigma)
+            fitting(self, name, answer, x, sigma)
             for name, answer in zip(("_log_prob", "_score"), pair, strict=True)
         )
 
@@ -83,7 +83,8 @@ def _held_sample(method: Callable) -> Callable:
     return checked
 
 
-def _fitting(density, name: str, answer, x: Tensor, sigma: Tensor) -> Tensor:
+def fitting(density, name: str, answer, x: Tensor, sigma: Tensor) -> Tensor:
+    """What a density's method answers with at x (n, B), if that is what it has to be."""
     answer = _shaped(density, name, answer, tuple(x.shape[-_AXES[name] :]), x.device)
     if not _LOOKED_AT.get() and not _known(density, name, answer, x, sigma):
         wanted = (

@@ -1,4 +1,4 @@
-"""Densities that are evaluated together, with Gaussian mixtures in as few passes as pay."""
+"""Densities that are evaluated together, in as few passes as pay: mixtures, and families."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from projcomp.densities._family import Kin
 from projcomp.densities.base import Density, Flat
 from projcomp.densities.mixtures import GaussianMixture, powers_of
 from projcomp.densities.powers import MixturePowers
@@ -23,7 +24,7 @@ _FEW = 16
 class Group(NamedTuple):
     """prod_j p_j^{c_j} over some of the densities: `density` to the power of `exponent`.
 
-    places: where its densities stand among all; several for `MixturePowers` alone.
+    places: where its densities stand among all; several for `MixturePowers` and `Kin` alone.
     """
 
     density: Density
@@ -36,6 +37,7 @@ class Together:
 
     Mixtures of equal size share a pass. Those of other sizes join it, filled up with components of
     weight zero, where the points are so few that a pass of their own would cost more than that.
+    Other densities share one where they are of one `Family`.
     What has the exponent 0 is left out, unless its score is asked for.
     """
 
@@ -67,7 +69,7 @@ class Together:
         logs, scores = [], {}
         for density, exponent, places in self._every.groups(x):
             value = None
-            if isinstance(density, MixturePowers):
+            if isinstance(density, MixturePowers | Kin):
                 value, rows = density.each(x, sigma, log_prob)
             elif log_prob and exponent:
                 value, row = density._log_prob_and_score(x, sigma)
@@ -96,12 +98,14 @@ class _Ways:
 
     def __init__(self, terms):
         sizes: dict[int, list] = {}
-        others = []
+        families: dict = {}  # what has none is one by itself
         for place, (density, exponent) in terms:
             if isinstance(density, GaussianMixture):
                 sizes.setdefault(density.components, []).append((place, density, exponent))
             else:
-                others.append(Group(density, exponent, (place,)))
+                family = place if density._family is None else density._family
+                families.setdefault(family, []).append((place, density, exponent))
+        others = [_related(members) for members in families.values()]
         self.apart = [_group(mixtures) for mixtures in sizes.values()] + others
         self._few, self._joined = 0, self.apart
         if len(sizes) > 1:
@@ -120,6 +124,14 @@ class _Ways:
 def _group(mixtures) -> Group:
     places, densities, exponents = zip(*sorted(mixtures, key=itemgetter(0)), strict=True)
     return Group(powers_of(densities, exponents), 1.0, places)
+
+
+def _related(members) -> Group:
+    """Densities of one family, or a single one."""
+    places, densities, exponents = zip(*members, strict=True)
+    if len(places) == 1:
+        return Group(densities[0], exponents[0], places)
+    return Group(Kin(densities, exponents), 1.0, places)
 
 
 def combined(terms: list[tuple[Tensor, float]]) -> Tensor:

@@ -45,6 +45,9 @@ class Density(ABC):
     _parts = 1
     """How many densities an evaluation asks."""
 
+    _family = None
+    """The `Family` that evaluates this density and others in one pass, where there is one."""
+
     def __init__(self, dim: int):
         self.dim = _check.count("dim", dim)
 

@@ -109,7 +109,6 @@ def _range_of(sigma_range) -> tuple[float, float]:
         low = high = math.nan
     if not 0 <= low < high:
         raise ValueError(
-            "sigma_range must be a least and a larger noise level, both >= 0, got "
-            f"{sigma_range!r}"
+            f"sigma_range must be a least and a larger noise level, both >= 0, got {sigma_range!r}"
         )
     return low, high
