@@ -12,6 +12,7 @@ from torch import Tensor
 
 from projcomp._modes import uncompiled, values
 
+_SPARE = 1e-6
 LARGEST = 1e100
 """Largest magnitude of a coordinate. Squared distances stay below the largest float64."""
 
@@ -136,6 +137,32 @@ def level(name: str, sigma, *, like: Tensor | None = None, positive: bool = Fals
     return tensor
 
 
+def reach(name: str, value) -> tuple[float, float]:
+    """`value` as a `sigma_range`: a least and a larger noise level."""
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not 0 <= low < high:
+        raise ValueError(
+            f"{name} must be a least and a larger noise level, both >= 0, got {value!r}"
+        )
+    return low, high
+
+
+def within(name: str, levels: Tensor, reach: tuple[float, float]) -> None:
+    """Raise ValueError where levels lie outside of a `sigma_range`, by more than 1e-6 of it."""
+    low, high = reach
+    if (low == 0.0 and high == math.inf) or not levels.numel():
+        return
+    least, most = torch.stack(torch.aminmax(values(levels))).tolist()
+    if least < low * (1.0 - _SPARE) or most > high * (1.0 + _SPARE):
+        raise ValueError(
+            f"{name} must lie within the sigma_range of the density, {low:.6g} to {high:.6g}, got "
+            f"{least:.6g}" + (f" to {most:.6g}" if most > least else "")
+        )
+
+
 def one_level(name: str, sigma, *, positive: bool = False) -> float:
     """`sigma` as one noise level."""
     return number(name, level(name, sigma, positive=positive))
@@ -152,6 +179,28 @@ def count(name: str, value, minimum: int = 1) -> int:
     if integer < minimum:
         raise ValueError(f"{name} must be >= {minimum}, got {integer}")
     return integer
+
+
+def sizes(name: str, value) -> tuple[int, ...]:
+    """`value` as the sizes of one or more axes."""
+    try:
+        found = tuple(count(name, size) for size in value)
+    except TypeError:
+        raise ValueError(f"{name} must be a sequence of sizes, got {value!r}") from None
+    if not found:
+        raise ValueError(f"{name} must have at least one axis, got {value!r}")
+    return found
+
+
+def engine(value, needs: Sequence[str]):
+    """`value` if it is an `accelerate.Accelerator` whose processes hold the whole network each."""
+    kind = getattr(value, "distributed_type", "NO")
+    kind = str(getattr(kind, "value", kind))
+    if kind in ("DEEPSPEED", "FSDP", "MEGATRON_LM"):
+        raise ValueError(f"engine must hold the whole network in every process, got {kind}")
+    if any(not hasattr(value, name) for name in ("device", "process_index", *needs)):
+        raise ValueError(f"engine must be an accelerate.Accelerator, got {value!r}")
+    return value
 
 
 def choice(name: str, value, options: Sequence[str]) -> str:

@@ -186,11 +186,12 @@ def convert(value, x, sigma, source: str, target: str) -> Tensor:
     if source == target:
         return value.expand(*shape, -1)
     return _check.fitting(
-        "value", _convert(exact, x, sigma[..., None], source, target), value.dtype, finite=True
+        "value", converted(exact, x, sigma[..., None], source, target), value.dtype, finite=True
     )
 
 
-def _convert(value: Tensor, x: Tensor, sigma: Tensor, source: str, target: str) -> Tensor:
+def converted(value: Tensor, x: Tensor, sigma: Tensor, source: str, target: str) -> Tensor:
+    """`convert` without its checks: of float64 tensors (..., n) and (..., 1), already broadcast."""
     # By way of the noise and the denoised mean every conversion is well conditioned.
     if target == "score":
         return -_noise(value, x, sigma, source) / sigma

@@ -27,7 +27,8 @@ class Scored(Density):
         samples: (N, n) or (N, *shape), independent samples at sigma = 0, or None. `sample` deals
             from them without putting any back, so at most N in one call.
         shape: of a point, where points are pictures; (dim,) if None.
-        sigma_range: the least and the largest noise level at which the score is known.
+        sigma_range: the least and the largest noise level at which the score is known; it is asked
+            at no other.
 
     Raises ValueError for a score that is not a function or answers in another shape, for samples of
     another shape, a shape that does not hold `dim` coordinates, and a range that is none.
@@ -46,7 +47,7 @@ class Scored(Density):
         if not callable(score):
             raise ValueError(f"score must be a function of points and levels, got {score!r}")
         self._shape = _shape_of(shape, self.dim)
-        self.sigma_range = _range_of(sigma_range)
+        self.sigma_range = _check.reach("sigma_range", sigma_range)
         if samples is not None:
             samples = self.flat("samples", samples).detach()
             if samples.ndim != 2:
@@ -75,6 +76,7 @@ class Scored(Density):
         return self._log_prob(x, sigma), self._score(x, sigma)
 
     def _score(self, x, sigma):
+        _check.within("sigma", sigma, self.sigma_range)
         score = self.score_function(x.T, sigma.expand(x.shape[1]))
         if not isinstance(score, Tensor) or score.shape != x.T.shape:
             raise ValueError(
@@ -93,22 +95,7 @@ class Scored(Density):
 def _shape_of(shape, dim: int) -> tuple[int, ...]:
     if shape is None:
         return (dim,)
-    try:
-        found = tuple(_check.count("shape", size) for size in shape)
-    except TypeError:
-        raise ValueError(f"shape must be a sequence of sizes, got {shape!r}") from None
-    if math.prod(found) != dim or not found:
+    found = _check.sizes("shape", shape)
+    if math.prod(found) != dim:
         raise ValueError(f"shape must hold {dim} coordinates, got {found}")
     return found
-
-
-def _range_of(sigma_range) -> tuple[float, float]:
-    try:
-        low, high = map(float, sigma_range)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not 0 <= low < high:
-        raise ValueError(
-            f"sigma_range must be a least and a larger noise level, both >= 0, got {sigma_range!r}"
-        )
-    return low, high

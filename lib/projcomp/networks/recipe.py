@@ -11,9 +11,8 @@ from projcomp import _check
 
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("float32", "bfloat16")
-_ENGINE = ("device", "process_index", "num_processes", "prepare", "reduce", "backward")
+_ENGINE = ("num_processes", "prepare", "reduce", "backward")
 _TERMS = ("steps", "batch", "rate", "schedule", "average", "precision")
-_SHARED_OUT = ("DEEPSPEED", "FSDP", "MEGATRON_LM")
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,4 @@ def _must_be_plain(engine) -> None:
     batches = getattr(engine, "gradient_accumulation_steps", 1)
     if batches != 1:
         raise ValueError(f"engine must step after every batch, got one that gathers {batches}")
-    kind = getattr(engine, "distributed_type", "NO")
-    kind = str(getattr(kind, "value", kind))
-    if kind in _SHARED_OUT:
-        raise ValueError(f"engine must hold the whole network in every process, got {kind}")
-    missing = [name for name in _ENGINE if not hasattr(engine, name)]
-    if missing:
-        raise ValueError(f"engine must be an accelerate.Accelerator, got {engine!r}")
+    _check.engine(engine, _ENGINE)
