@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
 _COUNT: ContextVar[Callable[[int], None] | None] = ContextVar("count", default=None)
+_NOTHING = nullcontext()
 
 
 @contextmanager
@@ -19,8 +20,11 @@ def counting(count: Callable[[int], None] | None) -> Iterator[None]:
         _COUNT.reset(token)
 
 
-def evaluated(points: int) -> None:
-    """A density, or a part of a composition, has been asked about so many points."""
+def evaluated(points: int):
+    """A density, or a part of a composition, is asked about so many points; those that it asks in
+    its turn do not count."""
     count = _COUNT.get()
-    if count is not None:
-        count(points)
+    if count is None:
+        return _NOTHING
+    count(points)
+    return counting(None)

@@ -190,8 +190,8 @@ class Density(ABC):
             x = _check.floating("x", x)
             form = self.shape if _check.pictures(x, self.shape) else form
         points, sigma, shape, dtype = self._flatten(x, sigma)
-        _meter.evaluated(points.shape[1] * self._parts)
-        pieces = [method(p, s) for p, s in self._pieces(points, sigma)]
+        with _meter.evaluated(points.shape[1] * self._parts):
+            pieces = [method(p, s) for p, s in self._pieces(points, sigma)]
         answers = [_check.fitting("x", _join(parts), dtype) for parts in zip(*pieces, strict=True)]
         return tuple(
             answer.reshape(shape) if answer.ndim == 1

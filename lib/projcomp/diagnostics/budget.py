@@ -10,6 +10,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp.densities import Density, Scored
 from projcomp.densities._meter import counting
+from projcomp.diagnostics.exchange import ROUNDS
 from projcomp.diagnostics.measure import BATCHES, refined
 from projcomp.samplers.run import counting_bar
 
@@ -64,17 +65,20 @@ def wanted_samples(density: Density, samples: int) -> int:
 
 def within_budget(
     densities: Sequence[Density], samples: int, levels: Tensor, blocks: bool, evaluations
-) -> tuple[int, int]:
-    """The number of particles that a budget allows, at most `samples`, and what that costs.
+) -> tuple[int, int, int]:
+    """What a budget allows: particles, at most `samples`; what they cost; and rounds of exchange.
 
+    Rounds beyond the first, of what remains open, are not in the cost.
     Raises ValueError where the budget is too small for error bars.
     """
     expected = cost(densities, samples, levels, blocks)
     if evaluations is None:
-        return samples, expected
+        return samples, expected, ROUNDS
     evaluations = _check.count("evaluations", evaluations)
     if evaluations >= expected:
-        return samples, expected
+        k, points = len(densities) - 1, points_of(densities, samples, blocks)
+        a_round = len(looked_at(levels)) * points * (3 * k + 1)
+        return samples, expected, min(ROUNDS, 1 + (evaluations - expected) // a_round)
     least = cost(densities, FEWEST, levels, blocks)
     if evaluations < least:
         raise ValueError(
@@ -86,7 +90,7 @@ def within_budget(
         middle = (low + high) // 2
         fits = cost(densities, middle, levels, blocks) <= evaluations
         low, high = (middle, high) if fits else (low, middle)
-    return low, cost(densities, low, levels, blocks)
+    return low, cost(densities, low, levels, blocks), 1
 
 
 def cost(densities: Sequence[Density], samples: int, levels: Tensor, blocks: bool) -> int:

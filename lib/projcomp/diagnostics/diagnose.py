@@ -49,7 +49,7 @@ def diagnose(
     samples: int = 1000,
     evaluations: int | None = None,
     tolerance: float = 1e-6,
-    nats: float = 0.02,
+    nats: float = 0.05,
     generator: torch.Generator | None = None,
     progress: bool | None = None,
 ) -> Report:
@@ -76,7 +76,8 @@ def diagnose(
         evaluations: at most how many scores to ask for, counted as points times densities: fewer
             particles are taken where `samples` would cost more. No limit if None.
         tolerance: as for `find_blocks`.
-        nats: for networks, the exchange defect below which conditionals count as factorized.
+        nats: for networks, the exchange defect below which conditionals count as factorized. Where
+            that remains open, exchanges go on with other samples, up to four times as many.
         generator: source of all randomness.
         progress: show a bar; None shows it once two seconds have passed.
 
@@ -96,14 +97,17 @@ def diagnose(
         features = features_of(blocks, transform, count, dim, composition.shape)
     densities = [background, *composition.concepts]
     levels = noise_range(densities, sigmas, LEVELS, generator, composition.sigma_range)
-    samples, expected = within_budget(densities, samples, levels, features is not None, evaluations)
+    swaps = features is not None and features.transform.orthogonal
+    samples, expected, rounds = within_budget(densities, samples, levels, swaps, evaluations)
     with metered(expected, progress) as meter:
-        report = _examine(composition, features, levels, samples, tolerance, generator)
-    report = replace(report, evaluations=meter.count, nats=nats)
+        report = _examine(
+            composition, features, levels, samples, tolerance, generator, nats, rounds
+        )
+    report = replace(report, evaluations=meter.count)
     return replace(report, verdict=verdict(report))
 
 
-def _examine(composition, features, levels, samples, tolerance, generator) -> Report:
+def _examine(composition, features, levels, samples, tolerance, generator, nats, rounds) -> Report:
     densities = [composition.background, *composition.concepts]
     notes: list[str] = []
     enough = samples >= FEWEST
@@ -134,7 +138,9 @@ def _examine(composition, features, levels, samples, tolerance, generator) -> Re
     looked, points = looked_at(levels), points_of(densities, samples, usable is not None)
     measured = None
     if path is not None and least >= FEWEST:
-        measured = measure(composition, usable, clean, looked, points, generator)
+        measured = measure(
+            composition, usable, clean, looked, points, generator, nats, rounds if learned else 1
+        )
     found = []
     for index in range(count := len(composition.concepts)):
         if features is None:
@@ -163,6 +169,7 @@ def _examine(composition, features, levels, samples, tolerance, generator) -> Re
         learned=learned,
         explained=None if measured is None or count < 2 else measured.explained,
         range=(float(levels[-1]), float(levels[0])),
+        nats=nats,
     )
 
 

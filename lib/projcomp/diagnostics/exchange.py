@@ -28,6 +28,10 @@ from projcomp.diagnostics.factorisation import Leak, half_log_variance, ratio
 from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate, batched, estimate, jackknife
 
+_SURE, _ENOUGH = 4.0, 2.0
+ROUNDS = 4
+"""At most so many times the points are exchanged, each with samples of its own."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -41,6 +45,14 @@ class Exchange:
 
     defect: Estimate
     claimed: Estimate
+
+    def real(self, nats: float) -> bool | None:
+        """Whether the defect is one: above `nats` and four standard errors. None where it is
+        neither that, nor within `nats` by two."""
+        value, error = self.defect.value, self.defect.error
+        if value > max(nats, _SURE * error):
+            return True
+        return False if value + _ENOUGH * error <= nats else None
 
 
 @dataclass(frozen=True)
@@ -64,38 +76,64 @@ def measure(
     levels: Tensor,
     points: int,
     generator,
+    nats: float = 0.05,
+    rounds: int = 1,
 ) -> Measured:
     """Look at every density's own samples, noised, and at the exchanged ones.
 
     clean: samples (N, n) of p_b and of each concept, of which `points` of each are taken, the same
     at every level with noise of its own, so that their sums over the levels are independent. Every
-    density is evaluated once at every point.
+    density is evaluated once at every point. Concepts whose defect remains open at `nats` are
+    exchanged again with other samples, while there are some: `rounds` times in all.
     """
     k, weights = len(composition.concepts), half_log_variance(levels)
     m = min(points, *(len(part) for part in clean))
-    clean = [_some(part, m, generator) for part in clean]
+    clean = [_shuffled(part, generator) for part in clean]
     squares = clean[0].new_zeros(k, 3, m)
     losses = clean[0].new_zeros(k, 2, m)
     moments = clean[0].new_zeros(k + 1, 2, m)
     for sigma, weight in zip(levels.tolist(), weights.tolist(), strict=True):
-        own = [_noised(part, sigma, generator) for part in clean]
+        own = [_noised(part[:m], sigma, generator) for part in clean]
         scores = [composition.scores(x, sigma) for _, x in own]
         moments += weight * _moments(composition, own, scores, sigma)
-        if features is None:
-            continue
-        for index in range(k):
-            found = _exchanged(composition, features, index, own, scores, sigma)
-            squares[index] += weight * found[:3]
-            losses[index] += weight * found[3:]
+        for index in range(0 if features is None else k):
+            mine = scores[index + 1]
+            pair = _Pair(features, index, own[index + 1], own[0], mine[index + 1], scores[0][0])
+            losses[index] += weight * pair.costs(composition, sigma)
+            squares[index] += weight * pair.spill(composition, mine[0], sigma)
     told, parts = _shares(moments)
     if features is None:
         return Measured([None] * k, [None] * k, told, parts)
     exchanges = [Exchange(*map(estimate, rows)) for rows in losses]
-    return Measured([_leak(rows) for rows in squares], exchanges, told, parts)
+    rows = [[part] for part in losses]
+    for start in range(m, min(rounds * m, min(map(len, clean)) - m + 1), m):
+        open_ = [j for j, exchange in enumerate(exchanges) if exchange.real(nats) is None]
+        again = [part[start : start + m] for part in clean]
+        for j, more in _again(composition, features, open_, again, levels, generator).items():
+            rows[j].append(more)
+            exchanges[j] = Exchange(*map(estimate, torch.cat(rows[j], 1)))
+    return Measured([_leak(part) for part in squares], exchanges, told, parts)
 
 
-def _some(clean: Tensor, m: int, generator) -> Tensor:
-    return clean[torch.randperm(len(clean), generator=generator, device=clean.device)[:m]]
+def _again(composition, features, indices, clean, levels, generator) -> dict[int, Tensor]:
+    """The costs, (2, m), of exchanging the blocks of some concepts once more."""
+    found = {index: clean[0].new_zeros(2, len(clean[0])) for index in indices}
+    weights = half_log_variance(levels)
+    for sigma, weight in zip(levels.tolist(), weights.tolist(), strict=True):
+        if not indices:
+            break
+        base = _noised(clean[0], sigma, generator)
+        below = composition.background.score(base[1], sigma)
+        for index in indices:
+            own = _noised(clean[index + 1], sigma, generator)
+            mine = composition.concepts[index].score(own[1], sigma)
+            pair = _Pair(features, index, own, base, mine, below)
+            found[index] += weight * pair.costs(composition, sigma)
+    return found
+
+
+def _shuffled(clean: Tensor, generator) -> Tensor:
+    return clean[torch.randperm(len(clean), generator=generator, device=clean.device)]
 
 
 def _noised(clean: Tensor, sigma: float, generator) -> tuple[Tensor, Tensor]:
@@ -104,28 +142,39 @@ def _noised(clean: Tensor, sigma: float, generator) -> tuple[Tensor, Tensor]:
     return noise, clean + sigma * noise
 
 
-def _exchanged(composition, features: Features, index: int, own, scores, sigma: float) -> Tensor:
-    """At one level, of m pairs: (5, m). |Delta|^2, off its block, half its change, J, claimed."""
-    concept, background = composition.concepts[index], composition.background
-    (noise, x), (other_noise, other) = own[index + 1], own[0]
+class _Pair:
+    """Points of a concept and of p_b at one level, m each, with unit noise and own scores."""
 
-    def mixed(inside: Tensor, outside: Tensor) -> Tensor:
-        return outside + features.project(inside - outside, index)
+    def __init__(self, features: Features, index: int, own, other, mine: Tensor, below: Tensor):
+        self.features, self.index = features, index
+        (self.noise, self.x), (self.other_noise, self.other) = own, other
+        self.mine, self.below = mine, below
+        self.y = self._mixed(self.x, self.other)
 
-    y, swapped = mixed(x, other), mixed(other, x)
-    s_own, s_below = scores[index + 1][index + 1], scores[0][0]
-    s_y, s_swapped = concept.score(y, sigma), background.score(swapped, sigma)
-    delta = s_own - scores[index + 1][0]
-    delta_y = s_y - background.score(y, sigma)
-    off = delta - features.project(delta, index)
-    gaps = s_y - mixed(s_own, s_below), s_swapped - mixed(s_below, s_own)
-    # x_0 - D(x) is -sigma (noise + sigma s).
-    before = _square(noise + sigma * s_own) + _square(other_noise + sigma * s_below)
-    after = _square(mixed(noise, other_noise) + sigma * s_y)
-    after = after + _square(mixed(other_noise, noise) + sigma * s_swapped)
-    rows = [_square(delta), _square(off), 0.5 * _square(delta - delta_y)]
-    claimed = sigma**2 * (_square(gaps[0]) + _square(gaps[1]))
-    return torch.stack([*(sigma**2 * row for row in rows), after - before, claimed])
+    def _mixed(self, inside: Tensor, outside: Tensor) -> Tensor:
+        return outside + self.features.project(inside - outside, self.index)
+
+    def costs(self, composition: Composition, sigma: float) -> Tensor:
+        """(2, m): by how much worse the exchanged are denoised, and what the scores claim."""
+        swapped = self._mixed(self.other, self.x)
+        self.there = composition.concepts[self.index].score(self.y, sigma)
+        back = composition.background.score(swapped, sigma)
+        # x_0 - D(x) is -sigma (noise + sigma s).
+        before = _square(self.noise + sigma * self.mine)
+        before = before + _square(self.other_noise + sigma * self.below)
+        after = _square(self._mixed(self.noise, self.other_noise) + sigma * self.there)
+        after = after + _square(self._mixed(self.other_noise, self.noise) + sigma * back)
+        gaps = _square(self.there - self._mixed(self.mine, self.below))
+        gaps = gaps + _square(back - self._mixed(self.below, self.mine))
+        return torch.stack([after - before, sigma**2 * gaps])
+
+    def spill(self, composition: Composition, background_here: Tensor, sigma: float) -> Tensor:
+        """(3, m): |Delta|^2, what of it is off the block, and half its change by the other rest."""
+        delta = self.mine - background_here
+        off = delta - self.features.project(delta, self.index)
+        delta_there = self.there - composition.background.score(self.y, sigma)
+        rows = [_square(delta), _square(off), 0.5 * _square(delta - delta_there)]
+        return sigma**2 * torch.stack(rows)
 
 
 def _moments(composition: Composition, own, scores, sigma: float) -> Tensor:

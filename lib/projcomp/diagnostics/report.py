@@ -94,7 +94,7 @@ class Report:
     explained: Estimate | None = None
     range: tuple[float, float] | None = None
     evaluations: int = 0
-    nats: float = 0.02
+    nats: float = 0.05
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """The numbers as tables: a title, a header, and rows of words."""

@@ -7,8 +7,8 @@ import math
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Report, Verdict
 
-_SURE, _ENOUGH = 4.0, 2.0
-"""Standard errors above which a defect is real, and within which it is none."""
+_ENOUGH = 2.0
+"""Standard errors within which a number is what it seems."""
 _GAP = 5e-2
 """Total variations of the samples to C below this count as none."""
 
@@ -55,27 +55,20 @@ def factorized(report: Report) -> tuple[list[str], list[str], list[str]]:
     """For it (where every concept is), against it, and what is open: each with its number."""
     fine, against, open_ = [], [], []
     for index, concept in enumerate(report.concepts):
-        if concept.exchange is None:
-            open_.append(f"Concept {index + 1}: its block can't be exchanged.")
+        name, exchange = f"Concept {index + 1}", concept.exchange
+        if exchange is None:
+            open_.append(f"{name}: its block can't be exchanged.")
             continue
-        defect, name = concept.exchange.defect, f"Concept {index + 1}"
-        if defect.value > max(report.nats, _SURE * defect.error):
-            against.append(
-                f"{name}: with its block exchanged for the background's, samples cost {defect} "
-                "nats more: its conditionals are not factorized."
-            )
-        elif defect.value + _ENOUGH * defect.error <= report.nats:
-            fine.append(
-                f"{name}: exchanging its block for the background's costs {defect} nats, where up "
-                f"to {report.nats:g} count as none."
-            )
+        costs = f"{name}: exchanging its block for the background's costs {exchange.defect} nats"
+        real = exchange.real(report.nats)
+        if real:
+            against.append(f"{costs}: its conditionals are not factorized.")
+        elif real is False:
+            fine.append(f"{costs}, where up to {report.nats:g} count as none.")
         else:
-            needed = (_ENOUGH * defect.error / report.nats) ** 2
+            needed = (_ENOUGH * exchange.defect.error / report.nats) ** 2
             more = f" About {_factor(needed)} times the samples would tell." if needed > 1 else ""
-            open_.append(
-                f"{name}: exchanging its block for the background's costs {defect} nats, which is "
-                f"neither within {report.nats:g} nor clearly above.{more}"
-            )
+            open_.append(f"{costs}: neither within {report.nats:g} nor clearly above.{more}")
     if report.features is None:
         open_ = []
     return (fine if len(fine) == len(report.concepts) else []), against, open_
