@@ -40,8 +40,9 @@ class Model(Family):
         times: how it is told the level, and the scale of what it sees.
         shape: of a point.
         output: what it answers with, one of `noise.PARAMETERISATIONS`.
-        whole: it takes whole timesteps alone (as int64). Between two of them both are asked, and
-            their answers interpolated; `times` must then be `Steps`.
+        whole: it takes whole timesteps alone (as int64). Between two of them both are asked of the
+            same input, and their answers interpolated: on mixtures with sixty timesteps that has a
+            tenth of the error of asking the nearest. `times` must then be `Steps`.
         dtype, device: of the network; those of its parameters if None and it is a module that has
             some, else float32 on the CPU.
         chunk: most rows of one call. A guess by the size of a point if None; so many as fit into

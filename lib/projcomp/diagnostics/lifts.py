@@ -84,11 +84,11 @@ def estimated_lift(
     """
     _check.source("generator", generator)
     concepts = _same_space(background, concepts)
-    x, _ = _check.points("x", x, background.dim)
+    x = background.flat("x", x)
     if x.ndim != 2 or not len(x):
         raise ValueError(f"x must have shape (N, {background.dim}), got {tuple(x.shape)}")
     x = x.detach() if generator is None else x.detach().to(generator.device)
-    sigmas = levels(sigmas).tolist()
+    sigmas = levels(sigmas, background, *concepts).tolist()
     sigmas = sigmas[:-1] if sigmas[-1] == 0 else sigmas
     if len(sigmas) < 2:
         raise ValueError(f"sigmas must have at least two levels above 0, got {len(sigmas)}")

@@ -106,13 +106,14 @@ def refined(levels: Tensor) -> Tensor:
 
 
 def draw(density: Density, n: int, levels: Tensor, generator) -> Tensor:
-    """n samples at sigma = 0: exact ones where the density has them, else by its own score."""
+    """n samples (n, dim) at sigma = 0: exact ones where the density has them, else by its score."""
     if n <= density.most_samples:
         try:
-            return density.sample(n, 0.0, generator).flatten(1)
+            return density.flat("samples", density.sample(n, 0.0, generator))
         except ValueError:
             pass
-    return reverse_diffusion(density, n, refined(levels), generator=generator).samples.flatten(1)
+    run = reverse_diffusion(density, n, refined(levels), generator=generator)
+    return density.flat("samples", run.samples)
 
 
 def estimate(values: Tensor) -> Estimate:

@@ -19,9 +19,10 @@ from projcomp.samplers.run import (
     look,
     ordinary,
     progress_bar,
+    settled,
+    shaped,
     spread,
     warn_if_not_normalisable,
-    within_reach,
 )
 
 SCHEMES = {
@@ -80,23 +81,25 @@ def reverse_diffusion(
     Args:
         density: any Density with a score.
         n: number of particles.
-        sigmas: (steps + 1,), strictly decreasing, e.g. from `sigma_grid`.
+        sigmas: (steps + 1,), strictly decreasing, e.g. from `sigma_grid`; those above 0 within
+            the density's `sigma_range`.
         generator: source of all randomness; the run is a function of it. Its device is the run's;
             without one, the device of `start`, or the CPU.
-        start: (n, dim) particles at sigmas[0]; draws from N(0, sigmas[0]**2 / c I) if None, which
-            is right up to |mean| / sigmas[0].
+        start: (n, dim) particles at sigmas[0], or pictures (n, *shape); draws from
+            N(0, sigmas[0]**2 / c I) if None, which is right up to |mean| / sigmas[0].
         keep_path: keep the particles at every level.
         progress: show a bar; None shows it once a run has lasted two seconds.
 
     Raises ValueError for a bad argument, or naming the noise level where a density's particles run
-    off beyond the largest coordinate. Warns where the density is known not to be normalisable, and
-    where the levels are too few, or too unevenly spaced, for the order of the method.
+    off beyond the largest coordinate. Warns where the density is known not to be normalisable,
+    where the levels are too few, or too unevenly spaced, for the order of the method, and where
+    particles of a composition end far out of all samples that its learned parts know.
     """
     _check.source("generator", generator)
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     n = _check.count("n", n)
-    sigmas = levels(sigmas)
+    sigmas = levels(sigmas, density)
     _check.choice("method", method, METHODS)
     x = initial(density, n, sigmas[0], start, generator)
     warn_if_not_normalisable(density, sigmas)
@@ -131,8 +134,9 @@ def reverse_diffusion(
             x = x + 0.5 * (low - high) * (slope + slope_there)
         if path is not None:
             path.append(x)
-    within_reach(x, float(sigmas[-1]))
-    return Run(x, sigmas, evaluations, None if path is None else torch.stack(path))
+    samples = settled(density, x, float(sigmas[-1]))
+    kept = None if path is None else shaped(density, torch.stack(path))
+    return Run(samples, sigmas, evaluations, kept)
 
 
 def _warn_if_unfit(method: str, scheme: Scheme, steps: list[Step]) -> None:

@@ -19,6 +19,8 @@ from projcomp.samplers.run import (
     levels,
     ordinary,
     progress_bar,
+    settled,
+    shaped,
     silenced,
     starting,
     warn_if_not_normalisable,
@@ -62,13 +64,15 @@ def mcmc(
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     sigma = _check.one_level("sigma", sigma)
+    if sigma > 0:
+        _check.within("sigma", torch.tensor(sigma, device="cpu"), density.sigma_range)
     x = starting(density, start, generator)
     leg = _leg(chains, density, sigma, x, generator)
     return ChainRun(
-        leg.state.x,
+        settled(density, leg.state.x, sigma),
         torch.full((moves + 1,), sigma, dtype=torch.float64, device="cpu"),
         chains.evaluations,
-        torch.cat([x[None], leg.draws]),
+        shaped(density, torch.cat([x[None], leg.draws])),
         *_columns([leg]),
     )
 
@@ -126,7 +130,7 @@ def annealed_mcmc(
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     n = _check.count("n", n)
-    sigmas = levels(sigmas)
+    sigmas = levels(sigmas, density)
     if predictor == "auto":
         predictor = "sde" if kernel == "ula" else None
     if predictor is not None:
@@ -141,7 +145,8 @@ def annealed_mcmc(
             if before is not None and carried:
                 pair = [before, sigma]
                 run = reverse_diffusion(density, n, pair, carried, generator=generator, start=x)
-                x, predicted = run.samples, predicted + run.evaluations
+                x = density.flat("samples", run.samples)
+                predicted += run.evaluations
             if sigma > 0:
                 legs.append(_leg(chains, density, sigma, x, generator))
                 x = legs[-1].state.x
@@ -150,8 +155,9 @@ def annealed_mcmc(
                 path.append(x)
     if not hopeless:
         _warn_if_unbalanced(legs[-1], float(sigmas[len(legs) - 1]))
-    kept = torch.stack(path) if keep_path else None
-    return ChainRun(x, sigmas, chains.evaluations + predicted, kept, *_columns(legs))
+    samples = settled(density, x, float(sigmas[-1]))
+    kept = shaped(density, torch.stack(path)) if keep_path else None
+    return ChainRun(samples, sigmas, chains.evaluations + predicted, kept, *_columns(legs))
 
 
 def _leg(chains: Chains, density: Density, sigma: float, x: Tensor, generator) -> Leg:

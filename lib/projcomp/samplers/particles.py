@@ -74,7 +74,8 @@ class ParticleRun(Run):
     def resample(
         self, n: int, generator: torch.Generator | None = None, scheme: str = "systematic"
     ) -> Tensor:
-        """n equally weighted samples, drawn from the particles: (n, dim), in random order.
+        """n equally weighted samples, drawn from the particles, in random order: (n, dim), or
+        (n, *shape) where these are pictures.
 
         scheme: "systematic" and "stratified" as in `smc`: particle i comes n W_i times, but for
         less than one or two. "multinomial": the samples are independent given the particles, at
@@ -141,7 +142,8 @@ class Ledger:
         return chosen
 
     def run(self, x: Tensor, sigmas: Tensor, evaluations: int, path, temperatures=None):
-        """The ParticleRun of it all. path: list of particles, or None. Warns of one ancestor."""
+        """The ParticleRun of it all. path: particles at every level, or None. Warns of one
+        ancestor."""
         if self.families == 1:
             warnings.warn(
                 f"all {self.n} particles descend from one of the first level: what it could not "
@@ -156,7 +158,7 @@ class Ledger:
             x,
             sigmas,
             evaluations,
-            None if path is None else torch.stack(path),
+            path,
             torch.log_softmax(self.log_weights, 0),
             sizes,
             normalisers,

@@ -15,9 +15,14 @@ from tqdm.auto import tqdm
 
 from projcomp import _check
 from projcomp._modes import switched_on
-from projcomp.densities import Density
+from projcomp.composition import Composition
+from projcomp.densities import Density, Scored
 from projcomp.densities._own import looked_at
 
+_FAR = 3.0
+"""Norms of particles, in units of that of the farthest known sample, above which is warned."""
+_COUNTS = 1e-3
+"""Least weight of a particle, in units of the mean one, that counts there."""
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 
 
@@ -27,7 +32,8 @@ class Run:
 
     samples: (n, dim), at the last noise level. sigmas: (steps + 1,). evaluations: calls of the
     density's score or denoiser, each on all n points. path: (steps + 1, n, dim), the particles at
-    every level of `sigmas`, where it was kept.
+    every level of `sigmas`, where it was kept. Where the points of the density are pictures,
+    samples are (n, *shape) and the path (steps + 1, n, *shape).
     """
 
     samples: Tensor
@@ -36,9 +42,10 @@ class Run:
     path: Tensor | None = None
 
     def __repr__(self):
-        name, (n, dim) = type(self).__name__, self.samples.shape
+        n, *shape = self.samples.shape
+        space = f"in R^{shape[0]}" if len(shape) == 1 else f"of shape {tuple(shape)}"
         kept = "" if self.path is None else ", path kept"
-        return f"{name}({n} samples in R^{dim}, {self.evaluations} evaluations{kept})"
+        return f"{type(self).__name__}({n} samples {space}, {self.evaluations} evaluations{kept})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,13 +77,18 @@ def ordinary():
         yield
 
 
-def levels(sigmas) -> Tensor:
-    """`sigmas` as (steps + 1,) strictly decreasing noise levels, all > 0 but perhaps the last."""
+def levels(sigmas, *densities: Density) -> Tensor:
+    """`sigmas` as (steps + 1,) strictly decreasing noise levels, all > 0 but perhaps the last.
+
+    Those above 0 must be levels at which the densities are known.
+    """
     sigmas = _check.level("sigmas", sigmas).detach()
     if sigmas.ndim != 1 or len(sigmas) < 2:
         raise ValueError(f"sigmas must have shape (steps + 1,), got {tuple(sigmas.shape)}")
     if not bool((sigmas[1:] < sigmas[:-1]).all()):
         raise ValueError("sigmas must be strictly decreasing")
+    for density in densities:
+        _check.within("sigmas", sigmas[sigmas > 0], density.sigma_range)
     return sigmas
 
 
@@ -113,8 +125,11 @@ def initial(density: Density, n: int, sigma: Tensor, start, generator) -> Tensor
 
 
 def starting(density: Density, start, generator) -> Tensor:
-    """`start` as float64 points (n, dim) without gradients, on the device of `generator` if any."""
-    x, _ = _check.points("start", start, density.dim)
+    """`start`, points (n, dim) or pictures (n, *shape), as float64 points (n, dim).
+
+    Without gradients, on the device of `generator` if there is one.
+    """
+    x = density.flat("start", start)
     if x.ndim != 2 or not len(x):
         raise ValueError(f"start must have shape (n, {density.dim}), got {tuple(x.shape)}")
     x = x.detach()
@@ -130,6 +145,52 @@ def within_reach(x: Tensor, sigma: float) -> None:
         f"density must keep its particles within {_check.LARGEST:g}, but at sigma = {sigma:.3g} "
         f"{off} of {len(x)} ran off beyond that or are NaN: its score is wrong near there, or it "
         "is not normalisable"
+    )
+
+
+def shaped(density: Density, x: Tensor) -> Tensor:
+    """Points (..., dim) as a density has them: pictures (..., *shape) if it is one of pictures."""
+    return x.reshape(*x.shape[:-1], *density.shape)
+
+
+def settled(density: Density, x: Tensor, sigma: float, weights: Tensor | None = None) -> Tensor:
+    """Particles (n, dim) where a run ends, shaped as the density's points.
+
+    weights: (n,), summing to one, of particles that have some.
+    Raises ValueError if they have left the largest coordinate. Warns where they lie far out of all
+    samples that the learned parts of a composition know.
+    """
+    within_reach(x, sigma)
+    if isinstance(density, Composition) and not _SILENT.get():
+        counted = x if weights is None else x[weights * len(x) > _COUNTS]
+        _warn_if_far_out(list(_known(density)), counted, spread(density) * sigma)
+    return shaped(density, x)
+
+
+def _known(density: Density) -> Iterable[Tensor]:
+    """The samples (N, dim) that learned parts of a density know."""
+    if isinstance(density, Composition):
+        for part in (density.background, *density.concepts):
+            yield from _known(part)
+    elif isinstance(density, Scored) and density.samples is not None:
+        yield density.samples
+
+
+def _warn_if_far_out(known: list[Tensor], x: Tensor, noise: float) -> None:
+    norms = [
+        float(torch.linalg.vector_norm(part, dim=-1).max()) for part in (*known, x) if len(part)
+    ]
+    if not known or len(norms) < 2:
+        return
+    *reaches, largest = norms
+    farthest = max(reaches)
+    if largest <= _FAR * (farthest + noise * x.shape[1] ** 0.5):
+        return
+    warnings.warn(
+        f"particles have norms up to {largest:.3g}, and the farthest sample that the composed "
+        f"densities know has {farthest:.3g}: so far out no network was trained, and its scores "
+        "mean nothing; smaller weights help, or smc, which weighs such particles down",
+        stacklevel=5,
     )
 
 
@@ -162,7 +223,7 @@ def warn_if_not_normalisable(density: Density, sigmas: Tensor) -> bool:
 
 
 def silenced():
-    """Without the warning of `warn_if_not_normalisable`: a caller has given it for all levels."""
+    """Without the warnings of one level: a caller gives them for all."""
     return switched_on(_SILENT)
 
 

@@ -20,8 +20,9 @@ from projcomp.samplers.run import (
     levels,
     ordinary,
     progress_bar,
+    settled,
+    shaped,
     warn_if_not_normalisable,
-    within_reach,
 )
 from projcomp.samplers.weighting import ByDensity, ByInteraction, Seen
 
@@ -90,7 +91,7 @@ def smc(
     if not isinstance(density, Density):
         raise ValueError(f"density must be a Density, got {density!r}")
     n = _check.count("n", n, 2)
-    sigmas = levels(sigmas)
+    sigmas = levels(sigmas, density)
     _check.choice("weights", weights, tuple(WEIGHTS))
     if weights == "interaction" and not isinstance(density, Composition):
         raise ValueError(f"density must be a Composition for weights='interaction', got {density}")
@@ -144,10 +145,11 @@ def smc(
             high = low
             visited.append(low)
             x, seen = settle(there, seen_there, gain)
-    within_reach(x, high)
+    samples = settled(density, x, high, torch.softmax(ledger.log_weights, 0))
     if len(visited) > len(sigmas):
         sigmas = torch.tensor(visited, dtype=torch.float64, device=sigmas.device)
-    return ledger.run(x, sigmas, way.evaluations + moving.evaluations, path if keep_path else None)
+    kept = shaped(density, torch.stack(path)) if keep_path else None
+    return ledger.run(samples, sigmas, way.evaluations + moving.evaluations, kept)
 
 
 class _Moves:

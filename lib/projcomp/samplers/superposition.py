@@ -26,8 +26,9 @@ from projcomp.samplers.run import (
     look,
     ordinary,
     progress_bar,
+    settled,
+    shaped,
     warn_if_not_normalisable,
-    within_reach,
 )
 
 MODES = ("or", "and")
@@ -112,7 +113,7 @@ def superposition(
                 f"{density.exponent:g}, not 1: a product of powers has no place here"
             )
     n = _check.count("n", n)
-    sigmas = levels(sigmas)
+    sigmas = levels(sigmas, *densities)
     _check.choice("mode", mode, MODES)
     temperature = _check.number("temperature", temperature)
     bias = _check.real("bias", torch.zeros(len(densities), dtype=torch.float64, device="cpu")
@@ -124,7 +125,8 @@ def superposition(
         )
     if mode == "and" and (temperature != 1.0 or bool((bias != 0).any())):
         raise ValueError("temperature and bias must be left alone for mode='and': they are of 'or'")
-    x = initial(densities[0], n, sigmas[0], start, generator)
+    pictures = max(densities, key=lambda density: len(density.shape))
+    x = initial(pictures, n, sigmas[0], start, generator)
     for density in densities:
         warn_if_not_normalisable(density, sigmas)
 
@@ -153,12 +155,11 @@ def superposition(
         log_densities.append(logs)
         if keep_path:
             path.append(x)
-    within_reach(x, float(sigmas[-1]))
     return SuperpositionRun(
-        x,
+        settled(pictures, x, float(sigmas[-1])),
         sigmas,
         evaluations,
-        torch.stack(path) if keep_path else None,
+        shaped(pictures, torch.stack(path)) if keep_path else None,
         torch.stack(log_densities),
         torch.stack(weights),
     )

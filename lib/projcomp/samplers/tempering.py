@@ -12,7 +12,7 @@ from projcomp.densities import Density
 from projcomp.samplers.chains import Chains
 from projcomp.samplers.particles import Ledger, ParticleRun
 from projcomp.samplers.resampling import SCHEMES, effective_size
-from projcomp.samplers.run import look, ordinary
+from projcomp.samplers.run import look, ordinary, settled, shaped
 
 _MOST_STAGES = 1000
 
@@ -61,7 +61,7 @@ def tempering(
         raise ValueError(f"threshold must lie in (0, 1), got {threshold:g}")
     chains = Chains(kernel, moves, burn_in)
 
-    x = base.sample(n, 0.0, generator)
+    x = base.flat("samples", base.sample(n, 0.0, generator))
     ledger = Ledger(x.new_zeros(n))
     ledger.gain()
     evaluations, t, temperatures, path = 0, 0.0, [0.0], [x]
@@ -86,10 +86,10 @@ def tempering(
         x = chains.run(_between(density, base, t), x, generator, f" at t = {t:.3g}").state.x
         path.append(x)
     return ledger.run(
-        x,
+        settled(density, x, 0.0, torch.softmax(ledger.log_weights, 0)),
         torch.zeros(len(temperatures), dtype=torch.float64, device="cpu"),
         evaluations + chains.evaluations,
-        path if keep_path else None,
+        shaped(density, torch.stack(path)) if keep_path else None,
         torch.tensor(temperatures, dtype=torch.float64, device="cpu"),
     )
 
