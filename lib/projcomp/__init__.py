@@ -25,6 +25,7 @@ _HOME = {
     "compose": "composition",
     "simple_product": "composition",
     "bayes": "composition",
+    "decode": "adapters",
     "sigma_grid": "noise",
     "convert": "noise",
     "Grid": "grid",
