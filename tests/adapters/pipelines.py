@@ -14,6 +14,8 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    IFPipeline,
+    PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
     SD3Transformer2DModel,
@@ -160,15 +162,38 @@ def flux(folder: Path, distilled: bool = False) -> FluxPipeline:
     )  # fmt: skip
 
 
-def pixart(folder: Path) -> PixArtSigmaPipeline:
-    """A transformer that predicts noise, and its variance too; padding of a prompt is masked."""
+def pixart(folder: Path, sized: bool = False) -> PixArtSigmaPipeline | PixArtAlphaPipeline:
+    """A transformer that predicts noise, and its variance too; padding of a prompt is masked.
+
+    sized: it is told the size of the picture too, as of 128 latents it is.
+    """
     transformer = seeded(lambda: PixArtTransformer2DModel(
-        sample_size=8, num_layers=1, patch_size=2, attention_head_dim=8, num_attention_heads=3,
-        caption_channels=16, in_channels=4, cross_attention_dim=24, out_channels=8,
-        attention_bias=True, activation_fn="gelu-approximate", num_embeds_ada_norm=1000,
-        norm_type="ada_norm_single", norm_elementwise_affine=False, norm_eps=1e-6,
+        sample_size=128 if sized else 8, num_layers=1, patch_size=2, attention_head_dim=8,
+        num_attention_heads=3, caption_channels=16, in_channels=4, cross_attention_dim=24,
+        out_channels=8, attention_bias=True, activation_fn="gelu-approximate",
+        num_embeds_ada_norm=1000, norm_type="ada_norm_single", norm_elementwise_affine=False,
+        norm_eps=1e-6,
     ))  # fmt: skip
-    return PixArtSigmaPipeline(
+    kind = PixArtAlphaPipeline if sized else PixArtSigmaPipeline
+    return kind(
         transformer=transformer, scheduler=noise_schedule(), vae=autoencoder(4),
         text_encoder=t5(16), tokenizer=tokenizer(folder),
+    )  # fmt: skip
+
+
+def deepfloyd(folder: Path) -> IFPipeline:
+    """Pictures (3, 8, 8), told a text; noise predicted in pixels, and its variance too."""
+    unet = seeded(lambda: UNet2DConditionModel(
+        sample_size=8, in_channels=3, out_channels=6, cross_attention_dim=16, encoder_hid_dim=16,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        encoder_hid_dim_type="text_proj", addition_embed_type="text", attention_head_dim=4,
+        addition_embed_type_num_heads=2, resnet_time_scale_shift="scale_shift", **BLOCKS,
+    ))  # fmt: skip
+    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2", variance_type="learned_range")
+    return IFPipeline(
+        tokenizer=tokenizer(folder), text_encoder=t5(16), unet=unet, scheduler=scheduler,
+        safety_checker=None, feature_extractor=None, watermarker=None,
+        requires_safety_checker=False,
     )  # fmt: skip

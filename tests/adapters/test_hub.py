@@ -29,7 +29,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 SHAPE, SIZE = (4, 8, 12), {"height": 16, "width": 24}
 TEXT = "a cat and a dog"
 STEPS = 6
-TOLD = ("stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "flux", "pixart")
+PIPELINES = (
+    "stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "flux", "flux, distilled",
+    "pixart", "pixart, sized",
+)  # fmt: skip
 FLOWS = ("stable_diffusion_3", "flux", "flux, distilled")
 
 
@@ -40,10 +43,8 @@ def made(tmp_path_factory):
 
     def pipeline(name: str):
         if name not in kept:
-            kind, _, distilled = name.partition(", ")
-            kept[name] = getattr(pipelines, kind)(
-                folder, **({"distilled": True} if distilled else {})
-            )
+            kind, *options = name.split(", ")
+            kept[name] = getattr(pipelines, kind)(folder, **dict.fromkeys(options, True))
             kept[name].set_progress_bar_config(disable=True)
             if name not in FLOWS:
                 config = kept[name].scheduler.config
@@ -67,10 +68,6 @@ def counted(module):
     hook.remove()
 
 
-def network(pipeline):
-    return getattr(pipeline, "unet", None) or pipeline.transformer
-
-
 def their_run(pipeline, name, guidance, negative):
     """Where the pipeline's own loop ends: latents and pictures, its levels, and our start."""
     noise = torch.randn(2, *SHAPE, generator=seeded(1))
@@ -81,7 +78,7 @@ def their_run(pipeline, name, guidance, negative):
         given = pipeline._pack_latents(noise, *noise.shape)
         how |= {"true_cfg_scale": guidance, "guidance_scale": 1.0}
         how["negative_prompt"] = negative or ""
-    if name == "pixart":
+    if "pixart" in name:
         how |= {"use_resolution_binning": False, "clean_caption": False}
         how["negative_prompt"] = negative or ""
     run = [
@@ -107,7 +104,7 @@ def apart(one, other) -> float:
     ("guidance", "negative"), [(1.0, None), (4.0, None), (4.0, "no dog")],
     ids=["unguided", "guided", "away from a negative prompt"],
 )  # fmt: skip
-@pytest.mark.parametrize("name", [*TOLD, "flux, distilled"])
+@pytest.mark.parametrize("name", PIPELINES)
 def test_the_pipelines_own_loop(made, name, guidance, negative):
     """In float32 they are 3e-7 apart, relative to the size of the latents."""
     pipeline = made(name)
@@ -151,6 +148,17 @@ def test_what_the_scheduler_takes_for_clean(tmp_path, prediction, step):
     theirs = pipeline.scheduler.step(answer, step, seen).pred_original_sample.double()
     ours = density.denoise(seen.double() / alpha.sqrt(), (1 / alpha - 1).sqrt())
     assert apart(ours, theirs) < 2e-6
+
+
+def test_pixels_told_a_text(tmp_path):
+    pipeline = pipelines.deepfloyd(tmp_path)
+    text = pipeline.encode_prompt(TEXT, device="cpu")[0]
+    seen = torch.randn(2, 3, 8, 8, generator=seeded(2))
+    answer = pipeline.unet(seen, 400, encoder_hidden_states=text.expand(2, -1, -1)).sample
+    alpha = pipeline.scheduler.alphas_cumprod[400].double()
+    sigma = (1 / alpha - 1).sqrt()
+    density = from_diffusers(pipeline, TEXT)
+    assert apart(density.score(seen / alpha.sqrt(), sigma), -answer[:, :3] / sigma) < 1e-6
 
 
 def test_one_call_for_all_prompts(made):

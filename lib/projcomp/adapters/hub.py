@@ -87,8 +87,7 @@ def from_diffusers(
     output, times = _levels(pipeline, network)
     model = Model(network, times, network.shape, output, chunk=chunk, grad=grad, engine=engine)
     texts = prompts if guidance is None else [negative_prompt, *prompts]
-    told = {text: network.told(text) for text in dict.fromkeys(texts)}
-    densities = [Prompt(model, text, told[text]) for text in texts]
+    densities = [Prompt(model, text, network.told(text)) for text in texts]
     if guidance is not None:
         background, *concepts = densities
         densities = [compose(background, [concept], [guidance]) for concept in concepts]
