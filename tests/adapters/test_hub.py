@@ -17,6 +17,7 @@ from diffusers import (
     EDMEulerScheduler,
     EulerDiscreteScheduler,
     UNet2DModel,
+    UniPCMultistepScheduler,
 )
 from projcomp.adapters import from_diffusers
 
@@ -201,6 +202,16 @@ def test_levels_and_shapes(made, tmp_path):
     close(torch.tensor(density.sigma_range), ((1 - alphas) / alphas).sqrt()[[0, -1]].float(), 1e-6)
     assert from_diffusers(made("stable_diffusion_3"), "a").sigma_range == (1 / 999, 999.0)
     assert from_diffusers(made("flux"), "a").shape == (4, 128, 128)
+    assert from_diffusers(small(sample_size=(8, 16))).shape == (3, 8, 16)
+    flow = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True)
+    density = from_diffusers(small() | {"scheduler": flow})
+    assert density.model.output == "velocity" and density.sigma_range == (1 / 999, 999.0)
+
+
+def test_compiled_networks_are_known():
+    parts = small()
+    compiled = from_diffusers(parts | {"unet": torch.compile(parts["unet"], backend="eager")})
+    assert compiled.model.network.kind == from_diffusers(parts).model.network.kind
 
 
 def test_pure_noise_is_no_level():
@@ -222,6 +233,16 @@ def test_components_and_derivatives():
     with torch.no_grad():
         rise = density.score(x + step * v, 2.0) - density.score(x - step * v, 2.0)
     close(float((slope * v).sum()), float((rise * v).sum()) / (2 * step), 1e-2)
+
+
+def test_derivatives_in_parameters():
+    parts = small()
+    weight = parts["unet"].conv_in.weight
+    for grad in (False, True):
+        score = from_diffusers(parts, grad=grad).score(normal(seeded(6), 1, 3, 8, 8), 2.0)
+        assert score.requires_grad == grad
+    score.sum().backward()
+    assert float(weight.grad.abs().max()) > 0
 
 
 @pytest.mark.parametrize("name", ["stable_diffusion_xl", "flux", "pixart"])
@@ -323,10 +344,19 @@ def test_patches_want_even_sizes(made):
 
 def small(**config):
     """A network's components, of another make."""
-    unet = UNet2DModel(sample_size=8, block_out_channels=(8, 16), norm_num_groups=4,
-                       layers_per_block=1, down_block_types=("DownBlock2D",) * 2,
-                       up_block_types=("UpBlock2D",) * 2, **config)  # fmt: skip
+    config = {"sample_size": 8} | config
+    unet = UNet2DModel(
+        down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2,
+        **pipelines.BLOCKS, **config,
+    )  # fmt: skip
     return {"unet": unet, "scheduler": DDPMScheduler()}
+
+
+def told(**config):
+    """The components of a network that says that it is told more."""
+    parts = small()
+    parts["unet"].register_to_config(**config)
+    return parts
 
 
 def other_schedule(**config):
@@ -346,6 +376,12 @@ def other_schedule(**config):
         ),
         (lambda: {"unet": small()["unet"]}, "pipeline must have a scheduler"),
         (lambda: small(num_class_embeds=3), "told a text or nothing, not a class too"),
+        (lambda: told(time_cond_proj_dim=8), "told a text or nothing, not a guidance scale too"),
+        (
+            lambda: told(addition_embed_type="image"),
+            "nothing, not an embedded image too",
+        ),
+        (lambda: small(sample_size=None), "shape must be given"),
         (lambda: small(in_channels=4), "told a text or nothing, not a picture too"),
         (
             lambda: small() | {"scheduler": EDMEulerScheduler()},

@@ -51,7 +51,7 @@ def kind_of(network) -> Kind:
     elif config.get("time_cond_proj_dim"):
         also = "a guidance scale"
     elif config.get("addition_embed_type") not in (None, "text", "text_time"):
-        also = f"another {config['addition_embed_type']}"
+        also = f"an embedded {config['addition_embed_type']}"
     elif (config.get("out_channels") or config["in_channels"]) < config["in_channels"]:
         also = "a picture"
     if also:
