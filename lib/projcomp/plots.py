@@ -198,6 +198,25 @@ def histogram(ax: Axes, values, colour: str, bins, label: str | None = None) -> 
     )  # fmt: skip
 
 
+def spectra(ax: Axes, values: Sequence[Tensor], ranks: Sequence[int], most: int = 20) -> None:
+    """Singular values of each concept's deltas, as of `find_blocks`, the first `most` of them.
+
+    On a logarithmic axis: full marks for the directions kept, hollow ones for the rest. Values
+    that are zero to rounding are drawn at 1e-12 of the largest.
+    """
+    for index, (seen, rank) in enumerate(zip(values, ranks, strict=True)):
+        colour, marker = (cycle[index % len(cycle)] for cycle in (CONCEPTS, MARKERS))
+        heights = seen[:most].clamp(min=1e-12 * float(seen[:1].sum())).cpu().numpy()
+        places = range(1, len(heights) + 1)
+        ax.plot(places, heights, color=colour, linewidth=0.8, linestyle=LINES[index % len(LINES)])
+        for part, inside in ((slice(0, rank), colour), (slice(rank, None), "white")):
+            ax.plot(
+                places[part], heights[part], color=colour, marker=marker, linestyle="none",
+                markerfacecolor=inside, markersize=5,
+            )  # fmt: skip
+    ax.set(yscale="log", xlabel="direction", ylabel="singular value")
+
+
 def shadows(
     ax: Axes, density: Density, grid: Grid, targets: Sequence[Density | None], title: str = ""
 ) -> None:

@@ -21,6 +21,7 @@ def orthonormal(seed: int, dim: int, *sizes: int) -> list[torch.Tensor]:
 
 def test_found_features_map_each_basis_to_its_coordinates():
     true = orthonormal(13, 5, 2, 2)
+    true[1] = true[1] * torch.tensor([1.0, -1.0], dtype=torch.float64)
     features = found_features(true, 5)
     for basis, block in zip(true, features.own, strict=True):
         inside = features.transform.forward(basis.T)

@@ -5,10 +5,11 @@ from projcomp.diagnostics.features import blocks_of
 from projcomp.diagnostics.lifts import Accepted, accept, estimated_lift, lift
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Report
-from projcomp.diagnostics.subspaces import find_blocks
+from projcomp.diagnostics.subspaces import Blocks, find_blocks
 
 __all__ = [
     "Accepted",
+    "Blocks",
     "Estimate",
     "Report",
     "accept",

@@ -96,7 +96,7 @@ def diagnose(
     if blocks is not None:
         features = features_of(blocks, transform, count, dim, composition.shape)
     densities = [background, *composition.concepts]
-    levels = noise_range(densities, sigmas, LEVELS, generator, composition.sigma_range)
+    levels = noise_range(densities, sigmas, LEVELS, generator)
     swaps = features is not None and features.transform.orthogonal
     samples, expected, rounds = within_budget(densities, samples, levels, swaps, evaluations)
     with metered(expected, progress) as meter:

@@ -148,13 +148,13 @@ def found_features(bases: Sequence[Tensor], dim: int, overlap: float = 1e-6) -> 
 
 
 def largest_overlap(together: Tensor) -> float:
-    """How far the columns are from orthonormal: max |B^T B - 1|."""
+    """How far the columns are from orthonormal: |B^T B - 1|, the largest singular value.
+
+    Of two orthonormal bases that is the largest cosine between directions of the two.
+    """
     gram = together.T @ together
-    return (
-        float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
-        if len(gram)
-        else 0.0
-    )
+    one = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    return float(torch.linalg.matrix_norm(gram - one, 2)) if len(gram) else 0.0
 
 
 def _features_along(bases: list[Tensor]) -> Features:

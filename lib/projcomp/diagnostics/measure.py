@@ -22,6 +22,9 @@ BATCHES = 10
 _RATIO = 1.4
 """Largest ratio of neighbouring noise levels of a path."""
 
+_MOST = 1 << 23
+"""Coordinates of the points that a range of noise levels is taken from, at most."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -52,29 +55,21 @@ class Estimate:
         return printable(f"{self.value:.3g} ± {self.error:.1g}")
 
 
-def noise_range(
-    densities: Sequence[Density], sigmas, count: int, generator, known=(0.0, math.inf)
-) -> Tensor:
-    """Decreasing noise levels > 0: `sigmas`, or `count` of them over the range of the data.
-
-    known: the least and the largest level at which all are known; it bounds the range, and
-    levels that are asked for beyond it raise ValueError.
-    """
-    low, high = known
+def noise_range(densities: Sequence[Density], sigmas, count: int, generator) -> Tensor:
+    """Decreasing noise levels > 0: `sigmas`, or `count` of them over the range of the data, as
+    far as all densities are known there. Levels that are asked for beyond raise ValueError."""
+    lows, highs = zip(*(density.sigma_range for density in densities), strict=True)
+    low, high = known = max(lows), min(highs)
     if sigmas is not None:
         levels = _check.level("sigmas", sigmas, positive=True)
         if levels.ndim != 1 or len(levels) < 2 or len(torch.unique(levels)) != len(levels):
             raise ValueError(
                 f"sigmas must be at least two different noise levels, got {levels.tolist()}"
             )
-        levels = levels.sort(descending=True).values.cpu()
-        if float(levels[0]) > high * (1 + 1e-6) or float(levels[-1]) < low * (1 - 1e-6):
-            raise ValueError(
-                f"sigmas must lie in the range in which all densities are known, {low:.4g} to "
-                f"{high:.4g}, got {float(levels[-1]):.4g} to {float(levels[0]):.4g}"
-            )
-        return levels
-    few = [int(min(256, density.most_samples)) for density in densities]
+        _check.within("sigmas", levels, known)
+        return levels.sort(descending=True).values.cpu()
+    most = max(2, min(256, _MOST // densities[0].dim))
+    few = [int(min(most, density.most_samples)) for density in densities]
     try:
         if min(few) < 2:
             raise ValueError
@@ -89,8 +84,8 @@ def noise_range(
     low, high = max(1e-3 * scale, low), min(100.0 * scale, high)
     if not low < high:
         raise ValueError(
-            f"sigmas must be given: the densities are known from sigma = {known[0]:.4g} to "
-            f"{known[1]:.4g}, which is out of the range of their samples"
+            f"sigmas must be given: the scores are known from {known[0]:g} to {known[1]:g}, but "
+            f"the data spread over {scale:g}"
         )
     return sigma_grid(low, high, count, rho=50.0)[:-1]
 
