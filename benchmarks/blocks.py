@@ -60,7 +60,7 @@ def main() -> None:
         f"torch {torch.__version__}, Python {platform.python_version()}, {options.threads} threads"
     )
     rows = []
-    for dim in (300, 3072) if options.quick else (3072, 65_536, 200_000):
+    for dim in (300, 1500) if options.quick else (3072, 65_536, 200_000):
         command = [sys.executable, __file__, "--child", str(dim), "--threads", str(options.threads)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds, memory, rank, sine = done.stdout.split()

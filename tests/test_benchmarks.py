@@ -59,7 +59,7 @@ def test_the_benchmark_of_blocks_runs():
     done = run("--quick", name="blocks.py")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line[:1].isdigit()]
-    assert [row[:2] for row in rows] == [["300", "10"], ["3,072", "10"]]
+    assert [row[:2] for row in rows] == [["300", "10"], ["1,500", "10"]]
     assert all(float(row[-1]) < 1e-9 for row in rows)
 
 

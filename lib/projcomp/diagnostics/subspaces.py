@@ -107,7 +107,8 @@ def find_blocks(
 
     Up to 1024 coordinates all directions are looked at. Beyond, a random sketch finds the strongest
     (Halko, Martinsson and Tropp 2011), 64 at first and four times as many until the rank is clear,
-    up to 2^25 / n. The deltas come in batches, so no more than n times that many numbers are held.
+    up to 2^25 / n and, of learned scores, to a quarter of `samples`. The deltas come in batches: of
+    arrays as large as the points or the directions a few are held, and none of n times n.
 
     Learned scores have errors in every direction, so no value is zero. The rank is then where the
     values fall by the largest factor, which must be at least 4. What the concept changes by less
@@ -155,15 +156,21 @@ def _learned(density) -> bool:
 
 def _block(background, concept, levels, samples, tolerance, generator):
     """One concept's basis, its singular values, and whether the rank is clear."""
-    dim = background.dim
-    width, most = (dim, dim) if dim <= _FEW else (_SKETCH, min(dim, _MOST // dim))
+    dim, learned = background.dim, tolerance is None
+    width = most = dim
+    least = samples or 256
+    if dim > _FEW:
+        width, most = _SKETCH, min(dim, _MOST // dim)
+        if learned:  # errors at one point are alike at many levels: points count, not rows
+            most = min(most, max(width, least // 4))
+        else:
+            least = samples or 2
     while True:
-        rows = 8 * width
-        count = samples or (256 if tolerance is None or dim <= _FEW else 2)
-        count = max(count, -(-rows // (2 * len(levels))))
+        enough = 4 * width if learned and dim > _FEW else -(-4 * width // len(levels))
+        count = max(least, enough)
         pools = [draw(density, count, levels, generator) for density in (background, concept)]
         deltas = _Deltas(background, concept, levels, pools, generator)
-        values, directions = _singular(deltas, width, refine=tolerance is None)
+        values, directions = _singular(deltas, width, refine=learned)
         rank, clear = _rank(values, dim, tolerance)
         if clear or width >= most:
             return directions[:, :rank].contiguous(), values, clear
