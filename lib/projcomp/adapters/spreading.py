@@ -98,11 +98,12 @@ class _Engine(Family):
         if transformed() or differentiated(x) or differentiated(sigma):
             return method(x, sigma)
 
+        width = torch.Size(shape).numel()
+
         def rows(part: slice) -> Tensor:
             found = method(x[:, part].contiguous(), sigma[part] if sigma.ndim else sigma)
-            return found.movedim(-1, 0).flatten(1)
+            return found.movedim(-1, 0).reshape(-1, width)
 
-        width = int(torch.Size(shape).numel())
         found = shared(self.engine, x.shape[1], width, rows).to(x)
         return found.reshape(-1, *shape).movedim(0, -1)
 
