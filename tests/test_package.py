@@ -1,5 +1,7 @@
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import projcomp as pc
 import pytest
@@ -31,3 +33,24 @@ def test_every_promised_name_is_there(name):
 def test_unknown_names():
     with pytest.raises(AttributeError, match="module 'projcomp' has no attribute 'nonsense'"):
         _ = pc.nonsense
+
+
+def test_adapters_know_densities_and_nobody_below_knows_adapters():
+    library = Path(pc.__file__).parent
+
+    def imported(path):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                names += [node.module] + [f"{node.module}.{name.name}" for name in node.names]
+            elif isinstance(node, ast.Import):
+                names += [name.name for name in node.names]
+        return {name.split(".")[1] for name in names if name.startswith("projcomp.")}
+
+    above = set().union(*(imported(path) for path in (library / "adapters").rglob("*.py")))
+    assert above <= {"adapters", "densities", "composition", "noise", "_check", "_modes"}
+    below = [
+        path for path in library.rglob("*.py") if path.parts[-2] not in ("adapters", "widgets")
+    ]
+    assert [path.name for path in below if "adapters" in imported(path)] == []
