@@ -86,9 +86,7 @@ def test_only_levels_that_all_know_are_looked_at():
     assert levels[0] == pytest.approx(8.0) and levels[-1] == pytest.approx(0.1)
     assert report.range == pytest.approx((0.1, 8.0))
     before = asked.points
-    with pytest.raises(
-        ValueError, match=r"sigmas must lie in the range .* 0.1 to 8, got 0.03 to 30"
-    ):
+    with pytest.raises(ValueError, match=r"sigmas must lie within .* 0.1 to 8, got 0.03 to 30"):
         pc.diagnose(background, concepts, BLOCKS, sigmas=SIGMAS)
     assert asked.points == before
 
@@ -133,6 +131,21 @@ def test_particles_far_from_all_data_are_noted():
         )
         assert any("no score is known out there" in note for note in report.notes) is far
     assert preset.background.dim == 2
+
+
+def test_negative_weights_of_networks_are_noted():
+    parts = parts_of(Asked())
+    for weights, noted in (([1.0, -1.0], True), ([1.0, 1.0], False), ([3.0, 3.0], False)):
+        report = pc.diagnose(
+            parts[0],
+            parts[1:],
+            BLOCKS,
+            sigmas=SIGMAS,
+            weights=weights,
+            samples=200,
+            generator=seeded(5),
+        )
+        assert any("concept 2 to the power -1" in note for note in report.notes) is noted
 
 
 def test_points_may_be_pictures():

@@ -23,9 +23,9 @@ from projcomp.diagnostics.budget import (
     within_budget,
 )
 from projcomp.diagnostics.exchange import measure
-from projcomp.diagnostics.extremes import far_off, start_too_low
+from projcomp.diagnostics.extremes import far_off, negative, start_too_low
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
-from projcomp.diagnostics.features import Features, features_of, found_features
+from projcomp.diagnostics.features import Features, features_of
 from projcomp.diagnostics.measure import BATCHES, draw, noise_range
 from projcomp.diagnostics.path import Path, commuting, follow
 from projcomp.diagnostics.report import Background, Concept, Report
@@ -48,7 +48,7 @@ def diagnose(
     weights=None,
     samples: int = 1000,
     evaluations: int | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
     nats: float = 0.05,
     generator: torch.Generator | None = None,
     progress: bool | None = None,
@@ -135,6 +135,7 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
             path = _with_mean_cosines(path, densities, clean, float(levels[0]), generator)
             notes += far_off(path.samples, clean)
     notes += start_too_low(clean, float(levels[0])) if learned and least else []
+    notes += negative(composition) if learned else []
     looked, points = looked_at(levels), points_of(densities, samples, usable is not None)
     measured = None
     if path is not None and least >= FEWEST:
@@ -175,19 +176,23 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
 
 def _look_for(composition, levels, tolerance, generator, notes) -> Features | None:
     """The feature space found from the deltas; None, with a note, where their spans overlap."""
-    bases = find_blocks(
+    found = find_blocks(
         composition.background,
         composition.concepts,
         sigmas=levels[::2] if len(levels) > 3 else levels,
         tolerance=tolerance,
         generator=generator,
     )
-    sizes = [basis.shape[1] for basis in bases]
-    features = found_features(bases, composition.dim)
+    features = found.features()
     if features is None:
+        why = (
+            f"span subspaces of {found.ranks} dimensions that are not orthogonal to each other"
+            if all(found.clear)
+            else "fill all directions, with no gap between what changes and what is error"
+        )
         notes.append(
-            f"No blocks were given, and the deltas span subspaces of {sizes} dimensions that are "
-            "not orthogonal to each other: no blocks, so nothing is said of factorisation."
+            f"No blocks were given, and the deltas {why}: no blocks, so nothing is said of "
+            "factorisation."
         )
     return features
 

@@ -1,10 +1,13 @@
-"""What no number of the report shows: a range that ends too low, particles far from any data."""
+"""What no number of the report shows: ranges that end too low, powers below zero, runaways."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
+
+from projcomp.composition import Composition
 
 FAR = 3.0
 """Particles whose length is so many times that of the farthest sample are far from all data."""
@@ -21,6 +24,20 @@ def far_off(particles: Tensor, clean: Sequence[Tensor]) -> list[str]:
     return [
         f"Composed particles reach |x| = {reached:.3g}, where the samples of all densities end at "
         f"{farthest:.3g}: no score is known out there. Smaller weights or another background."
+    ]
+
+
+def negative(composition: Composition) -> list[str]:
+    """A note where a network is divided by another: nobody knows whether the result has mass."""
+    below = composition.weights.tolist()
+    exponent = 1.0 - math.fsum(below)
+    signs = [f"concept {i + 1} to the power {w:g}" for i, w in enumerate(below) if w < 0]
+    if not signs:
+        return []
+    signs += [f"the background to the power {exponent:g}"] if exponent < 0 else []
+    return [
+        f"C holds {' and '.join(signs)}: it has a finite integral only where the others fall off "
+        "faster, and of networks that is not known."
     ]
 
 
