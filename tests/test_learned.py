@@ -126,13 +126,22 @@ def test_problems_come_again(small):
             assert torch.equal(p.means, q.means) and torch.equal(p.weights, q.weights)
 
 
-def test_weak_ties_are_drawn_again():
-    templates, even = lattice((1, 2, 2)), torch.full((1, 2, 2), 0.25, dtype=torch.float64)
-    for strength, enough in ((0.05, False), (0.8, True)):
-        background = made.Law(even, templates).with_tie(strength)
-        shares = torch.tensor([0.3, 0.7], dtype=torch.float64)
-        laws = [background, *(background.with_block(j, shares, templates[j]) for j in (1, 2))]
-        assert made.broken_enough(problem(laws)) is enough
+def test_weak_ties_and_harmless_ones_are_drawn_again():
+    """A tie of M_b and M_1 is one in vain: concept 1 unties them, and C is what was wanted."""
+    shares = torch.tensor([0.3, 0.7], dtype=torch.float64)
+
+    def enough(background):
+        laws = [background]
+        laws += [background.with_block(j, shares, background.templates[j]) for j in (1, 2)]
+        return made.broken_enough(problem(laws))
+
+    even, templates = torch.full((2, 2, 2), 0.125, dtype=torch.float64), lattice((2, 2, 2))
+    assert not enough(made.Law(even, templates).with_tie(0.05))
+    strong = made.Law(even, templates).with_tie(0.8)
+    assert enough(strong)
+    harmless = made.Law(strong.table.permute(2, 1, 0), templates)
+    assert not enough(harmless)
+    assert not enough(made.Law(even, templates))
 
 
 @pytest.mark.parametrize("dim", [768, 3072])
