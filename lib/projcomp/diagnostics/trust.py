@@ -24,7 +24,7 @@ def verdict_of_learned(report: Report, distances: list[str]) -> Verdict:
     against = against + distances
     if against and report.features is not None and report.features.found:
         against, local = [], []
-        open_ = ["The blocks that the deltas seem to have are none: exchanging them costs too much."]
+        open_ = ["The blocks that the deltas seem to have are none: their exchange costs too much."]
     path, real, reasons = path_of_learned(report)
     if against:
         if path == "right":
