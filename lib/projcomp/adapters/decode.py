@@ -26,7 +26,7 @@ def decode(samples, density: Density) -> Tensor:
     pipeline = _pipeline(density)
     flat = density.flat("samples", samples.samples if isinstance(samples, Run) else samples)
     latents = flat.detach().reshape(-1, *density.shape)
-    decoder = part(pipeline, "vae") or part(pipeline, "vqvae")
+    decoder = part(pipeline, "vae", "vqvae")
     with torch.no_grad():
         pieces = [_decoded(decoder, piece) for piece in latents.split(_AT_ONCE)]
     pictures = (0.5 + 0.5 * torch.cat(pieces)).clamp(0.0, 1.0)

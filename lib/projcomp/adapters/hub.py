@@ -110,7 +110,7 @@ class Network(nn.Module):
 
     def __init__(self, pipeline, shape=None):
         super().__init__()
-        inner = part(pipeline, "unet") or part(pipeline, "transformer")
+        inner = part(pipeline, "unet", "transformer")
         if inner is None:
             name = type(pipeline).__name__
             raise ValueError(f"pipeline must have a unet or a transformer, got {name} with neither")
@@ -130,15 +130,20 @@ class Network(nn.Module):
             return None
         if isinstance(self.pipeline, Mapping) or not hasattr(self.pipeline, "encode_prompt"):
             raise ValueError(f"pipeline must encode prompts, as {name} is told a text; got {whole}")
-        if all(part(self.pipeline, encoder) is None for encoder in _told.TEXT_ENCODERS):
+        if part(self.pipeline, *_told.TEXT_ENCODERS) is None:
             raise ValueError(f"pipeline must have a text encoder, got {whole} without one")
         text = _told.encoded(self.pipeline, prompt)
         return self.kind.told(self.pipeline, *text, *self.shape[1:])
 
 
-def part(pipeline, name: str):
-    """A component of a pipeline, or of a dict of them; None where it has none."""
-    return pipeline.get(name) if isinstance(pipeline, Mapping) else getattr(pipeline, name, None)
+def part(pipeline, *names: str):
+    """The first of these components that a pipeline, or a dict of them, has; None without one."""
+    own = (
+        pipeline.get
+        if isinstance(pipeline, Mapping)
+        else lambda name: getattr(pipeline, name, None)
+    )
+    return next((found for found in map(own, names) if found is not None), None)
 
 
 def _levels(pipeline, network: Network) -> tuple[str, Steps | Flow]:
