@@ -38,14 +38,18 @@ def from_diffusers(
         pictures = pc.decode(run, both)
 
     A negative prompt is a background. Classifier-free guidance of scale g goes from the score of
-    the negative prompt g times the way to that of the prompt (Ho and Salimans 2022, eq. 6): the
-    composition of the prompt over the negative prompt, with the weight g. So with `guidance` the
-    answer is ``pc.compose(negative, [prompt], [guidance])``, and without it the prompt alone. To
+    the negative prompt g times the way to that of the prompt (Ho and Salimans 2022, eq. 6, with g
+    = 1 + w): the composition of the prompt over the negative prompt, of weight g. So with
+    `guidance` the answer is ``pc.compose(negative, [prompt], [guidance])``, and without it the prompt alone. To
     keep away from a concept over another background, give it a negative weight in `pc.compose`.
 
     The network predicts as the scheduler says: noise, v, the clean point, or a flow. Points are at
     the network's own scale, pictures in [-1, 1] or scaled latents. What a scheduler does to its
     predictions (clipping, thresholding) is left out, as no score comes of it.
+
+    Known are UNet2DModel (DDPM), UNet2DConditionModel (Stable Diffusion 1, 2 and XL, DeepFloyd IF),
+    and the transformers of Stable Diffusion 3, Flux and PixArt. A Flux that was distilled to take a
+    guidance scale is told 1, no guidance.
 
     Args:
         pipeline: a DiffusionPipeline with a unet or a transformer; or its components by name in a
