@@ -40,8 +40,9 @@ def from_diffusers(
     A negative prompt is a background. Classifier-free guidance of scale g goes from the score of
     the negative prompt g times the way to that of the prompt (Ho and Salimans 2022, eq. 6, with g
     = 1 + w): the composition of the prompt over the negative prompt, of weight g. So with
-    `guidance` the answer is ``pc.compose(negative, [prompt], [guidance])``, and without it the prompt alone. To
-    keep away from a concept over another background, give it a negative weight in `pc.compose`.
+    `guidance` the answer is ``pc.compose(negative, [prompt], [guidance])``, and without it the
+    prompt alone. To keep away from a concept over another background, give it a negative weight in
+    `pc.compose`.
 
     The network predicts as the scheduler says: noise, v, the clean point, or a flow. Points are at
     the network's own scale, pictures in [-1, 1] or scaled latents. What a scheduler does to its
