@@ -100,7 +100,7 @@ def encoded(pipeline, prompt: str | None) -> tuple[tuple, bool]:
 
 def _unet(pipeline, text, negative, height, width) -> dict:
     """Of Stable Diffusion; of its XL also the text as a whole, and the size of the picture, which
-    is not cropped (Podell et al. 2023, section 2.2)."""
+    is not cropped (Podell et al. 2023, section 2.2). XL guides away from zeros."""
     condition = {"encoder_hidden_states": text[negative][0]}
     if pipeline.unet.config.get("addition_embed_type") == "text_time":
         pooled, size = text[2 + negative], _pixels(pipeline, height, width)
@@ -112,18 +112,16 @@ def _unet(pipeline, text, negative, height, width) -> dict:
 
 
 def _sd3(pipeline, text, negative, height, width) -> dict:
-    return {
-        "encoder_hidden_states": text[negative][0], "pooled_projections": text[2 + negative][0]
-    }  # fmt: skip
+    """Here and below nothing is the empty text, in either half."""
+    return {"encoder_hidden_states": text[0][0], "pooled_projections": text[2][0]}
 
 
 def _flux(pipeline, text, negative, height, width) -> dict:
-    """Flux has no negative half: nothing is the empty text."""
     return {"encoder_hidden_states": text[0][0], "pooled_projections": text[1][0]}
 
 
 def _pixart(pipeline, text, negative, height, width) -> dict:
-    embeds, mask = (each[0] for each in text[2 * negative : 2 * negative + 2])
+    embeds, mask = text[0][0], text[1][0]
     condition = {"encoder_hidden_states": embeds, "encoder_attention_mask": mask}
     if pipeline.transformer.use_additional_conditions:
         size = _pixels(pipeline, height, width)

@@ -143,12 +143,12 @@ class Network(nn.Module):
 
 def part(pipeline, *names: str):
     """The first of these components that a pipeline, or a dict of them, has; None without one."""
-    own = (
-        pipeline.get
-        if isinstance(pipeline, Mapping)
-        else lambda name: getattr(pipeline, name, None)
-    )
-    return next((found for found in map(own, names) if found is not None), None)
+    for name in names:
+        named = isinstance(pipeline, Mapping)
+        found = pipeline.get(name) if named else getattr(pipeline, name, None)
+        if found is not None:
+            return found
+    return None
 
 
 def _levels(pipeline, network: Network) -> tuple[str, Steps | Flow]:
