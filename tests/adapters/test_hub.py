@@ -18,6 +18,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     UNet2DModel,
     UniPCMultistepScheduler,
+    VQModel,
 )
 from projcomp.adapters import from_diffusers
 
@@ -281,6 +282,18 @@ def test_decode_with_means_and_spreads(tmp_path):
     wanted = pc.decode(own, density)
     pipeline.vae.register_to_config(latents_mean=mean, latents_std=spread)
     close(pc.decode(latents, density), wanted, 1e-5, 1e-5)
+
+
+def test_decode_by_a_code_book():
+    book = pipelines.seeded(lambda: VQModel(
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=3, num_vq_embeddings=16, scaling_factor=0.5, **pipelines.BLOCKS,
+    ))  # fmt: skip
+    latents = normal(seeded(12), 2, 3, 8, 8)
+    pictures = pc.decode(latents, from_diffusers(small() | {"vqvae": book}))
+    with torch.no_grad():
+        wanted = book.decode(latents.float() / 0.5).sample
+    close(pictures, (0.5 + 0.5 * wanted.double()).clamp(0, 1), 0, 1e-6)
 
 
 def test_decode_where_half_precision_overflows(tmp_path):
