@@ -75,9 +75,11 @@ def test_bad_scores_are_no_wrong_composition():
     assert "exact" not in kinds
 
 
-def test_without_blocks_only_the_path_is_judged():
+def test_blocks_that_are_found_and_cost_too_much_are_none():
+    """Of a shear the deltas span two directions; no orthogonal blocks, so the path is judged."""
     report = told("mild-shear", blocks=None, samples=3000)
-    assert report.features is None
+    assert report.features.found
+    assert any("seem to have are none" in reason for reason in report.verdict.reasons)
     assert report.verdict.kind == "path"
     assert "more than score error explains" in report.verdict.title
     assert abs(report.explained.value) < 4 * report.explained.error
