@@ -7,12 +7,13 @@ import math
 import projcomp as pc
 import pytest
 import torch
-from projcomp.diagnostics.exchange import measure
+from projcomp.composition import interaction_of
+from projcomp.diagnostics.exchange import _moments, measure
 from projcomp.diagnostics.factorisation import half_log_variance
 from projcomp.diagnostics.features import features_of
 from projcomp.widgets.presets import PRESETS
 
-from tests.helpers import close, random_mixture, seeded
+from tests.helpers import close, normal, random_mixture, seeded
 
 LEVELS = torch.logspace(1.5, -1.5, 12, dtype=torch.float64)
 
@@ -148,6 +149,27 @@ def test_what_the_interaction_owes_to_score_error():
     found = looked(background, concepts, clean, points=20_000, levels=levels)
     assert abs(found.explained.value) < 4 * found.explained.error < 0.6
     assert found.explained.value == pytest.approx(sum(p.value for p in found.parts))
+
+
+@pytest.mark.parametrize("weights", [[1.0, 1.0], [0.7, -1.6]])
+def test_the_yardstick_takes_the_gradient_of_the_interaction(weights):
+    """In each score, by automatic differentiation, times the interaction about its mean."""
+    background, concepts = of_preset("dependent")
+    composition, sigma = pc.compose(background, concepts, weights), 0.7
+    own, scores = [], []
+    for index, density in enumerate([background, *concepts]):
+        noise = normal(seeded(index), 50, 2)
+        own.append((noise, density.sample(50, generator=seeded(9 + index)) + sigma * noise))
+        scores.append(composition.scores(own[-1][1], sigma))
+    found = _moments(composition, own, scores, sigma)
+    for index, (noise, _) in enumerate(own):
+        s = scores[index].clone().requires_grad_(True)
+        rate = interaction_of(sigma * (s[1:] - s[0]), composition.weights)
+        (pull,) = torch.autograd.grad(rate.sum(), s)
+        rate = (rate - rate.mean()).detach()
+        along = ((noise / sigma + scores[index][index]) * pull[index]).sum(-1)
+        close(found[index, 0], along * rate)
+        close(found[index, 1], rate.square())
 
 
 def test_leaks_are_those_of_the_definition():

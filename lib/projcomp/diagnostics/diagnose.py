@@ -46,7 +46,7 @@ def diagnose(
     sigmas=None,
     *,
     weights=None,
-    samples: int = 1000,
+    samples: int = 800,
     evaluations: int | None = None,
     tolerance: float | None = None,
     nats: float = 0.05,
