@@ -60,3 +60,19 @@ def test_samples_are_dealt_without_putting_back():
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_it_is_asked_at_no_other_level():
+    calls = []
+
+    def score(x, sigma):
+        calls.append(len(x))
+        return -x
+
+    density = pc.Scored(3, score, sigma_range=(0.1, 2.0))
+    for sigma in (0.05, 2.1, [0.5, 3.0]):
+        with pytest.raises(ValueError, match=r"^sigma must lie within .*, 0.1 to 2, got"):
+            density.score(torch.zeros(2, 3), sigma)
+    assert calls == []
+    density.score(torch.zeros(2, 3), [0.1, 2.0])
+    assert calls == [2]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from projcomp import diagnostics
 from projcomp.diagnostics import measure
+from projcomp.samplers.run import settled
 
 from tests.helpers import close, random_mixture, seeded
 
@@ -148,9 +149,10 @@ def test_levels_that_a_density_does_not_know(sample):
 
 def test_a_level_of_chains_that_a_density_does_not_know():
     calls: list[int] = []
-    with pytest.raises(ValueError, match=r"^sigma must lie within .*, 0.05 to 20, got 21$"):
-        pc.mcmc(counting(calls), START, 2, 21.0, "ula")
-    assert calls == []
+    for part in (counting(calls), pc.compose(MIXTURES[1], [counting(calls)])):
+        with pytest.raises(ValueError, match=r"^sigma must lie within .*, 0.05 to 20, got 21$"):
+            pc.mcmc(part, START, 2, 21.0, "ula")
+        assert calls == []
 
 
 # -- particles far out ------------------------------------------------------------------------
@@ -198,8 +200,14 @@ def test_who_is_not_told():
     near = pc.compose(learned(-2.0), [learned(2.0)], [2.0])
     exact = pc.compose(pc.gaussian([-2.0, 0.0], 1.0), [pc.gaussian([2.0, 0.0], 1.0)], [12.0])
     unknown = pc.compose(learned(-2.0, False), [learned(2.0, False)], [12.0])
-    for composition in (near, exact, unknown, learned(40.0)):
+    for composition in (near, exact, unknown):
         assert warned(composition, run) == []
+    misled = pc.Scored(2, pc.gaussian([40.0, 0.0], 1.0).score, learned(0.0).samples)
+    assert warned(misled, run) == []  # of no composition
+    # Nor are particles that weigh next to nothing.
+    weights = torch.tensor([1 - 1e-6, 1e-6], dtype=torch.float64)
+    ends = torch.tensor([[0.0, 0.0], [1e3, 0.0]], dtype=torch.float64)
+    assert warned(near, lambda c: settled(c, ends, 0.0, weights)) == []
     # Noise of the last level is no reason, and a nested part counts.
     high = pc.sigma_grid(0.05, 20.0, 6)[:2]
     assert warned(near, lambda c: pc.reverse_diffusion(c, 500, high, generator=seeded(1))) == []
