@@ -14,7 +14,7 @@ import torch
 from projcomp.adapters.spreading import shared
 
 from tests.adapters import spread_run
-from tests.adapters.dressed import adapted
+from tests.adapters.dressed import ALPHAS, adapted
 from tests.helpers import close, close_in_scale, normal, seeded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +99,19 @@ def test_densities_of_one_engine_share_a_gathering():
     parts = [pc.adapters.spread(mixture, engine) for mixture in spread_run.MIXTURES]
     pc.compose(parts[0], parts[1:]).deltas(normal(seeded(3), 6, 4), 1.0)
     assert [tuple(part.shape) for part in engine.gathered] == [(3, 13)]
+
+
+def test_under_a_transformation_nothing_is_shared_out():
+    engine = Engine(2)
+    density = pc.adapters.from_noise(lambda x, t: torch.tanh(x), ALPHAS, (4,), engine=engine)
+    alone = pc.adapters.from_noise(lambda x, t: torch.tanh(x), ALPHAS, (4,))
+    x = normal(seeded(4), 5, 4)
+    for part in (density, pc.adapters.spread(alone, engine)):
+        found = torch.func.vmap(lambda y, p=part: p.score(y, 0.7))(x)
+        close(found, alone.score(x, 0.7))
+    assert engine.gathered == []
+    density.score(x, 0.7)
+    assert len(engine.gathered) == 1
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ from accelerate import Accelerator
 from projcomp import networks
 from tests.networks.test_fitting import fresh, train
 engine = Accelerator(cpu=True) if sys.argv[1] == "spread" else None
+assert engine is None or engine.num_processes == 2
 run = train(fresh(), 6, engine=engine)
 if engine is None or engine.is_main_process:
     networks.save_network(run.model, sys.argv[2], "float32")
@@ -158,9 +159,8 @@ def test_two_processes_give_what_one_gives(tmp_path):
     """One command spreads a run; the outcome is the same but for rounding."""
     script = tmp_path / "run.py"
     script.write_text(SPREAD)
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-              "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-              "--main_process_port", "0"]  # fmt: skip
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node",
+              "2"]  # fmt: skip
     models = {}
     for kind, command in (("alone", [sys.executable]), ("spread", launch)):
         file = tmp_path / kind
