@@ -14,11 +14,16 @@ MIXTURES = [random_mixture(seeded(seed), 3, 4, "diagonal") for seed in range(3)]
 GRID = pc.sigma_grid(0.02, 20.0, 8)
 
 
+def labelled(engine):
+    """Three densities of one network."""
+    first, _ = adapted("noise", MIXTURES, condition=0, engine=engine)
+    return [first, first.given(1), first.given(2)]
+
+
 def compositions(engine):
     """Of one network with conditions; and of densities that are spread afterwards."""
-    options = {} if engine is None else {"engine": engine}
-    first, _ = adapted("noise", MIXTURES, condition=0, **options)
-    yield pc.compose(first, [first.given(1), first.given(2)], [0.7, 0.6])
+    first, *others = labelled(engine)
+    yield pc.compose(first, others, [0.7, 0.6])
     parts = [adapted("denoised", MIXTURES[i:])[0] for i in (0, 1)] + [MIXTURES[2]]
     if engine is not None:
         parts = [pc.adapters.spread(part, engine) for part in parts]
@@ -52,6 +57,12 @@ def numbers(engine) -> list[torch.Tensor]:
         assert int(smc.resampled.sum()) > 1
         found += [smc.samples, smc.log_weights, smc.ancestors.double(), smc.log_z]
         found.append(composition.interaction(smc.samples, 0.5, natural=True))
+    known = [MIXTURES[i].sample(200, generator=seeded(i)) for i in range(3)]
+    parts = [part.given(i, known[i]) for i, part in enumerate(labelled(engine))]
+    report = pc.diagnose(
+        parts[0], parts[1:], sigmas=[0.05, 0.5, 5.0], samples=100, generator=seeded(3)
+    )
+    found.append(torch.tensor(list(str(report).encode()), dtype=torch.float64))
     product = pc.simple_product(composition.concepts)
     found.append(product.interaction(smc.samples, 0.5, natural=True))  # by derivatives
     found.append(torch.tensor([failing(engine)], dtype=torch.float64))
