@@ -196,3 +196,27 @@ def test_without_blocks_there_is_nothing_to_exchange():
     assert found.exchanges == [None, None] == found.leaks
     with_blocks = looked(background, concepts, clean, points=400, seed=1)
     close(torch.tensor(found.explained.value), torch.tensor(with_blocks.explained.value))
+
+
+def test_what_is_open_is_exchanged_again_with_other_samples():
+    """As long as there are some; and nothing is asked of a concept that is decided."""
+    background, concepts = of_preset("factorized")
+    clean = samples_of(background, concepts, 1000)
+    levels = torch.tensor([2e-9, 1e-9], dtype=torch.float64)  # a point tells which sample it is
+    seen = []
+
+    def score(x, sigma):
+        seen.append(x)
+        return concepts[0].score(x, sigma)
+
+    blind = pc.Scored(2, score)
+    composition = pc.compose(background, [blind, concepts[1]])
+    features = features_of([[0], [1]], None, 2, 2)
+    found = measure(composition, features, clean, levels, 300, seeded(0), nats=1e-30, rounds=9)
+    assert [e.defect.count for e in found.exchanges] == [900, 900]
+    own = torch.cat([x for x in seen if float((x[0] - clean[1]).norm(dim=-1).min()) < 1e-7])
+    which = (own[:, None] - clean[1]).norm(dim=-1).argmin(1)
+    counts = torch.bincount(which, minlength=1000)
+    assert set(counts.tolist()) == {0, len(levels)} and int((counts > 0).sum()) == 900
+    found = measure(composition, features, clean, levels, 300, seeded(0), nats=10.0, rounds=9)
+    assert [e.defect.count for e in found.exchanges] == [300, 300]

@@ -9,6 +9,7 @@ import projcomp as pc
 import pytest
 from projcomp.diagnostics.exchange import Exchange
 from projcomp.diagnostics.measure import Estimate
+from projcomp.diagnostics.trust import verdict_of_learned
 from projcomp.diagnostics.verdict import verdict
 from projcomp.widgets.presets import PRESETS
 
@@ -170,3 +171,11 @@ def test_the_report_shows_what_the_verdict_rests_on():
     ):
         assert row in text
     assert f"{BASE.evaluations:,} evaluations" in text
+
+
+def test_distances_between_samples_count_whatever_the_exchange_says():
+    report = altered([NONE, NONE], (0.01, 0.002))
+    assert verdict_of_learned(report, []).kind == "exact"
+    found = verdict_of_learned(report, ["Concept 1 differs from p_b off its block."])
+    assert found.kind == "target"
+    assert "differs from p_b" in found.reasons[0]
