@@ -196,6 +196,17 @@ def test_guidance_is_a_composition(made):
     assert one.background is other.background and one.background.prompt == "no"
 
 
+def test_a_list_of_one_gives_a_list_of_one(made):
+    (only,) = from_diffusers(made("stable_diffusion"), ["a cat"])
+    assert only.prompt == "a cat"
+
+
+def test_no_derivatives_are_kept_of_the_text(tmp_path):
+    pipeline = pipelines.stable_diffusion(tmp_path)
+    pipeline.text_encoder.requires_grad_(True)
+    assert not from_diffusers(pipeline, TEXT).condition["encoder_hidden_states"].requires_grad
+
+
 def test_levels_and_shapes(made, tmp_path):
     density = from_diffusers(made("stable_diffusion"), "a")
     assert density.shape == (4, 8, 8) and density.dim == 256

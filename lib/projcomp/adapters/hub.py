@@ -133,7 +133,7 @@ class Network(nn.Module):
             if prompt is not None:
                 raise ValueError(f"prompt must be None, as {name} is told no text; got {prompt!r}")
             return None
-        if isinstance(self.pipeline, Mapping) or not hasattr(self.pipeline, "encode_prompt"):
+        if not hasattr(self.pipeline, "encode_prompt"):
             raise ValueError(f"pipeline must encode prompts, as {name} is told a text; got {whole}")
         if part(self.pipeline, *_told.TEXT_ENCODERS) is None:
             raise ValueError(f"pipeline must have a text encoder, got {whole} without one")
