@@ -99,12 +99,14 @@ def test_a_range_alone_says_where_to_look():
 
 def test_a_range_that_ends_too_low_is_noted():
     """KL of Gaussians to the noise at the highest level, in closed form to leading order."""
-    density = pc.gaussian([1.0, 2.0], 0.5)
-    points = density.sample(4000, generator=seeded(3))
-    for sigma in (3.0, 10.0):
-        ratio = 0.5 / sigma**2
-        exact = 0.5 * (5.0 / sigma**2 + 2 * (ratio - math.log1p(ratio)))
-        assert start_error(points, sigma) == pytest.approx(exact, rel=0.15)
+    for mean, sigmas in (([1.0, 2.0], (3.0, 10.0)), ([0.0, 0.0], (2.0, 3.0))):
+        points = pc.gaussian(mean, 0.5).sample(4000, generator=seeded(3))
+        for sigma in sigmas:
+            ratio = 0.5 / sigma**2
+            square = sum(value**2 for value in mean)
+            exact = 0.5 * (square / sigma**2 + 2 * (ratio - math.log1p(ratio)))
+            assert start_error(points, sigma) == pytest.approx(exact, rel=0.25)
+    points = pc.gaussian([1.0, 2.0], 0.5).sample(4000, generator=seeded(3))
     assert start_too_low([points], 3.0) and not start_too_low([points], 30.0)
     background, *concepts = parts_of(Asked(), sigma_range=(0.1, 3.0))
     report = pc.diagnose(background, concepts, BLOCKS, samples=200, generator=seeded(1))
