@@ -140,12 +140,14 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
     measured = None
     if path is not None and least >= FEWEST:
         measured = measure(
-            composition, usable, clean, looked, points, generator, nats, rounds if learned else 1
-        )
+            composition, usable, clean, looked, points, generator, nats,
+            rounds if learned else 1, learned,
+        )  # fmt: skip
     found = []
     for index in range(count := len(composition.concepts)):
+        fell = measured.short[index + 1] if learned and measured is not None else None
         if features is None:
-            found.append(Concept())
+            found.append(Concept(short=fell))
             continue
         own = clean[index + 1]
         swap = None if measured is None else measured.exchanges[index]
@@ -154,8 +156,10 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
             concept, base = composition.concepts[index], composition.background
             spill = leak(concept, base, features, index, own[:points], looked, generator)
         distances = _distances(composition, features, index, own, clean[0], path, generator, notes)
-        found.append(Concept(spill, *distances, exchange=swap))
+        found.append(Concept(spill, *distances, exchange=swap, short=fell))
     base = _background(composition.background, features, clean[0], looked, points, generator)
+    if learned and measured is not None:
+        base = replace(base, short=measured.short[0])
     return Report(
         dim=composition.dim,
         samples=samples,

@@ -27,6 +27,7 @@ from projcomp.densities._draw import normal_like
 from projcomp.diagnostics.factorisation import Leak, half_log_variance, ratio
 from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate, batched, estimate, jackknife
+from projcomp.diagnostics.rivals import Choice, Rivals
 
 _SURE, _ENOUGH = 4.0, 2.0
 ROUNDS = 4
@@ -39,8 +40,9 @@ class Exchange:
 
     defect: J, by how much worse the denoisers do on the exchanged samples. Zero under factorized
     conditionals, for any denoisers.
-    claimed: the square of what the scores change by where they should not, which is J for exact
-    scores that differ off the block alone. What is claimed beyond the defect is score error.
+    claimed: the square of what the density's own scores change by where they should not, which is
+    J for exact scores that differ off the block alone. What is claimed beyond the defect is score
+    error.
     """
 
     defect: Estimate
@@ -60,13 +62,15 @@ class Measured:
     """Of each concept (k of them) a leak and an exchange, None where no blocks are known.
 
     explained: the share of the interaction's variation that is score error by the residuals of each
-    density's own samples, in all; `parts`, the background's share and those of the concepts.
+    density's own samples, in all; `parts`, the background's share and those of the concepts. short:
+    for p_b and each concept, by how many nats its denoiser errs more than rivals made of samples.
     """
 
     leaks: list[Leak | None]
     exchanges: list[Exchange | None]
     explained: Estimate
     parts: list[Estimate]
+    short: list[Estimate]
 
 
 def measure(
@@ -78,6 +82,7 @@ def measure(
     generator,
     nats: float = 0.05,
     rounds: int = 1,
+    contested: bool = False,
 ) -> Measured:
     """Look at every density's own samples, noised, and at the exchanged ones.
 
@@ -85,51 +90,63 @@ def measure(
     at every level with noise of its own, so that their sums over the levels are independent. Every
     density is evaluated once at every point. Concepts whose defect remains open at `nats` are
     exchanged again with other samples, while there are some: `rounds` times in all.
+
+    contested: exchanges are judged by the best denoiser at each level, the density's own or one
+    made of a third of the samples, since any will do and the best sees most.
     """
     k, weights = len(composition.concepts), half_log_variance(levels)
-    m = min(points, *(len(part) for part in clean))
     clean = [_shuffled(part, generator) for part in clean]
+    rivals: list[Rivals | None] = [None] * (k + 1)
+    if contested:
+        rivals = [Rivals(part[-(len(part) // 3) :]) for part in clean]
+        clean = [part[: len(part) - len(part) // 3] for part in clean]
+    m = min(points, *(len(part) for part in clean))
     squares = clean[0].new_zeros(k, 3, m)
     losses = clean[0].new_zeros(k, 2, m)
     moments = clean[0].new_zeros(k + 1, 2, m)
+    short = clean[0].new_zeros(k + 1, m)
     for sigma, weight in zip(levels.tolist(), weights.tolist(), strict=True):
         own = [_noised(part[:m], sigma, generator) for part in clean]
         scores = [composition.scores(x, sigma) for _, x in own]
         moments += weight * _moments(composition, own, scores, sigma)
+        sides = [
+            _Side(known, rival, sigma, here[j])
+            for j, (known, rival, here) in enumerate(zip(own, rivals, scores, strict=True))
+        ]
+        short += weight * torch.stack([side.choice.short for side in sides])
         for index in range(0 if features is None else k):
-            mine = scores[index + 1]
-            pair = _Pair(features, index, own[index + 1], own[0], mine[index + 1], scores[0][0])
-            losses[index] += weight * pair.costs(composition, sigma)
-            squares[index] += weight * pair.spill(composition, mine[0], sigma)
+            pair = _Pair(features, index, sides[index + 1], sides[0], sigma)
+            losses[index] += weight * pair.costs(composition)
+            squares[index] += weight * pair.spill(composition, scores[index + 1][0])
     told, parts = _shares(moments)
+    fell = [estimate(row) for row in short]
     if features is None:
-        return Measured([None] * k, [None] * k, told, parts)
+        return Measured([None] * k, [None] * k, told, parts, fell)
     exchanges = [Exchange(*map(estimate, rows)) for rows in losses]
     rows = [[part] for part in losses]
     for start in range(m, min(rounds * m, min(map(len, clean)) - m + 1), m):
         open_ = [j for j, exchange in enumerate(exchanges) if exchange.real(nats) is None]
         again = [part[start : start + m] for part in clean]
-        for j, more in _again(composition, features, open_, again, levels, generator).items():
+        for j, more in _again(composition, features, open_, again, rivals, levels, generator):
             rows[j].append(more)
             exchanges[j] = Exchange(*map(estimate, torch.cat(rows[j], 1)))
-    return Measured([_leak(part) for part in squares], exchanges, told, parts)
+    return Measured([_leak(part) for part in squares], exchanges, told, parts, fell)
 
 
-def _again(composition, features, indices, clean, levels, generator) -> dict[int, Tensor]:
-    """The costs, (2, m), of exchanging the blocks of some concepts once more."""
+def _again(composition, features, indices, clean, rivals, levels, generator):
+    """The costs, (2, m), of exchanging the blocks of some concepts once more: with their index."""
     found = {index: clean[0].new_zeros(2, len(clean[0])) for index in indices}
     weights = half_log_variance(levels)
+    densities = [composition.background, *composition.concepts]
     for sigma, weight in zip(levels.tolist(), weights.tolist(), strict=True):
-        if not indices:
-            break
-        base = _noised(clean[0], sigma, generator)
-        below = composition.background.score(base[1], sigma)
+        sides = {}
+        for j in (0, *(index + 1 for index in indices)) if indices else ():
+            known = _noised(clean[j], sigma, generator)
+            sides[j] = _Side(known, rivals[j], sigma, densities[j].score(known[1], sigma))
         for index in indices:
-            own = _noised(clean[index + 1], sigma, generator)
-            mine = composition.concepts[index].score(own[1], sigma)
-            pair = _Pair(features, index, own, base, mine, below)
-            found[index] += weight * pair.costs(composition, sigma)
-    return found
+            pair = _Pair(features, index, sides[index + 1], sides[0], sigma)
+            found[index] += weight * pair.costs(composition)
+    return found.items()
 
 
 def _shuffled(clean: Tensor, generator) -> Tensor:
@@ -142,39 +159,48 @@ def _noised(clean: Tensor, sigma: float, generator) -> tuple[Tensor, Tensor]:
     return noise, clean + sigma * noise
 
 
-class _Pair:
-    """Points of a concept and of p_b at one level, m each, with unit noise and own scores."""
+class _Side:
+    """One density at points (m, n) of its own: unit noise, its scores, and the best it can do."""
 
-    def __init__(self, features: Features, index: int, own, other, mine: Tensor, below: Tensor):
-        self.features, self.index = features, index
-        (self.noise, self.x), (self.other_noise, self.other) = own, other
-        self.mine, self.below = mine, below
-        self.y = self._mixed(self.x, self.other)
+    def __init__(self, known, rivals: Rivals | None, sigma: float, score: Tensor):
+        (self.noise, self.x), self.score = known, score
+        self.choice = Choice(rivals, self.noise, self.x, sigma, score)
+
+
+class _Pair:
+    """Points of a concept and of p_b at one level, m each, and their exchange."""
+
+    def __init__(self, features: Features, index: int, own: _Side, other: _Side, sigma: float):
+        self.features, self.index, self.sigma = features, index, sigma
+        self.own, self.other = own, other
+        self.y = self._mixed(own.x, other.x)
 
     def _mixed(self, inside: Tensor, outside: Tensor) -> Tensor:
         return outside + self.features.project(inside - outside, self.index)
 
-    def costs(self, composition: Composition, sigma: float) -> Tensor:
+    def costs(self, composition: Composition) -> Tensor:
         """(2, m): by how much worse the exchanged are denoised, and what the scores claim."""
-        swapped = self._mixed(self.other, self.x)
+        own, other, sigma = self.own, self.other, self.sigma
+        swapped = self._mixed(other.x, own.x)
         self.there = composition.concepts[self.index].score(self.y, sigma)
         back = composition.background.score(swapped, sigma)
         # x_0 - D(x) is -sigma (noise + sigma s).
-        before = _square(self.noise + sigma * self.mine)
-        before = before + _square(self.other_noise + sigma * self.below)
-        after = _square(self._mixed(self.noise, self.other_noise) + sigma * self.there)
-        after = after + _square(self._mixed(self.other_noise, self.noise) + sigma * back)
-        gaps = _square(self.there - self._mixed(self.mine, self.below))
-        gaps = gaps + _square(back - self._mixed(self.below, self.mine))
+        before = _square(own.noise + sigma * own.choice.best)
+        before = before + _square(other.noise + sigma * other.choice.best)
+        there, returned = own.choice.there(self.y, self.there), other.choice.there(swapped, back)
+        after = _square(self._mixed(own.noise, other.noise) + sigma * there)
+        after = after + _square(self._mixed(other.noise, own.noise) + sigma * returned)
+        gaps = _square(self.there - self._mixed(own.score, other.score))
+        gaps = gaps + _square(back - self._mixed(other.score, own.score))
         return torch.stack([after - before, sigma**2 * gaps])
 
-    def spill(self, composition: Composition, background_here: Tensor, sigma: float) -> Tensor:
+    def spill(self, composition: Composition, background_here: Tensor) -> Tensor:
         """(3, m): |Delta|^2, what of it is off the block, and half its change by the other rest."""
-        delta = self.mine - background_here
+        delta = self.own.score - background_here
         off = delta - self.features.project(delta, self.index)
-        delta_there = self.there - composition.background.score(self.y, sigma)
+        delta_there = self.there - composition.background.score(self.y, self.sigma)
         rows = [_square(delta), _square(off), 0.5 * _square(delta - delta_there)]
-        return sigma**2 * torch.stack(rows)
+        return self.sigma**2 * torch.stack(rows)
 
 
 def _moments(composition: Composition, own, scores, sigma: float) -> Tensor:

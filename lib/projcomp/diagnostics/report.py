@@ -27,7 +27,8 @@ class Concept:
     sampler's particles, the distance between their block and the concept's. target: the same for
     C itself. All distances are sliced W2 in feature space, beside their noise floor. exchange: what
     exchanging its block with samples of p_b costs, which is nothing under factorized conditionals,
-    for scores of any quality; for an orthogonal feature map.
+    for scores of any quality; for an orthogonal feature map. short: by how many nats its scores are
+    known to fall short of exact ones, since rivals made of samples denoise better; of networks.
     """
 
     leak: Leak | None = None
@@ -36,6 +37,7 @@ class Concept:
     shadow: Comparison | None = None
     target: Comparison | None = None
     exchange: Exchange | None = None
+    short: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ class Background:
 
     entanglement: from scores, in nats (the mutual information where that is small); for an
     orthogonal feature map. dependence: distance of samples to samples with the blocks shuffled.
+    short: as of a concept.
     """
 
     entanglement: Estimate | None = None
     dependence: Comparison | None = None
+    short: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Report:
             ("change in all, nats", lambda c: c.leak and c.leak.change),
             ("cost of exchanging its block, nats", lambda c: c.exchange and c.exchange.defect),
             ("the same as the scores claim it", lambda c: c.exchange and c.exchange.claimed),
+            ("its scores fall short, nats", lambda c: c.short),
             ("dependence of block and rest", lambda c: c.dependence),
             ("distance to p_b off its block", lambda c: c.off_block),
             ("projective error of the samples", lambda c: c.shadow),
@@ -171,6 +176,7 @@ class Report:
         found = {
             "dependence of the blocks by scores, nats": self.background.entanglement,
             "dependence of the blocks by samples": self.background.dependence,
+            "its scores fall short, nats": self.background.short,
         }
         rows = [[label, _words(item)] for label, item in found.items() if item is not None]
         if rows:

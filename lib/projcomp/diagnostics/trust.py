@@ -7,8 +7,8 @@ import math
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Report, Verdict
 
-_ENOUGH = 2.0
-"""Standard errors within which a number is what it seems."""
+_SURE, _ENOUGH = 4.0, 2.0
+"""Standard errors above which a number is real, and within which it is what it seems."""
 _GAP = 5e-2
 """Total variations of the samples to C below this count as none."""
 
@@ -26,32 +26,47 @@ def verdict_of_learned(report: Report, distances: list[str]) -> Verdict:
         against, local = [], []
         open_ = ["The blocks that the deltas seem to have are none: their exchange costs too much."]
     path, real, reasons = path_of_learned(report)
+    poor = shortfalls(report)
+    real = real and not poor  # the yardstick is of first order
     if against:
         if path == "right":
             title = "Not factorized; the samples follow C, which has not what was wanted"
-            return Verdict("target", title, against)
+            return Verdict("target", title, against + poor)
         if path == "unknown":
             title = "Not factorized; of the path nothing is known"
-            return Verdict("target", title, against)
+            return Verdict("target", title, against + poor)
         more = "more than score error explains" if real else "which score error might explain"
-        return Verdict("both", f"Not factorized, and a wrong path, {more}", against + reasons)
+        title = f"Not factorized, and a wrong path, {more}"
+        return Verdict("both", title, against + reasons + poor)
     if local:
-        if path in ("right", "unknown"):
+        if path in ("right", "unknown") and not poor:
             title = "Factorized, and exact at every noise level, up to what these scores can show"
-            return Verdict("exact", title, [*local, *reasons])
-        title = "Factorized, but these scores lead elsewhere: the fault is theirs"
-        return Verdict("score", title, [*local, *reasons])
+            return Verdict("exact", title, local + reasons)
+        title = "Factorized, but these scores are not good enough: the fault is theirs"
+        return Verdict("score", title, local + reasons + poor)
     if real:
         return Verdict("path", "A wrong path, and more than score error explains", reasons + open_)
-    if path == "wrong":
+    if path == "wrong" or poor:
         title = "Cannot tell: the scores are not good enough"
-        return Verdict("unknown", title, reasons + open_)
+        return Verdict("unknown", title, reasons + poor + open_)
     if open_:
         return Verdict("unknown", "Cannot tell: too few samples for these scores", open_)
     if path == "right":
         title = "The path is right, up to what these scores can show; without blocks nothing is "
         return Verdict("unknown", title + "known of the target", reasons)
     return Verdict("unknown", "Too little is known for a verdict", reasons)
+
+
+def shortfalls(report: Report) -> list[str]:
+    """By how much scores are known to fall short of exact ones, where that counts."""
+    names = ["The background", *(f"Concept {i + 1}" for i in range(len(report.concepts)))]
+    known = [report.background.short, *(concept.short for concept in report.concepts)]
+    return [
+        f"{name}: its scores are at least {short} nats from exact ones, since denoisers made of "
+        "samples do so much better."
+        for name, short in zip(names, known, strict=True)
+        if short is not None and short.value > max(report.nats, _SURE * short.error)
+    ]
 
 
 def factorized(report: Report) -> tuple[list[str], list[str], list[str]]:
