@@ -63,7 +63,7 @@ def test_a_budget_is_kept():
     assert 0.9 * budget < report.evaluations <= 1.02 * budget
     assert FEWEST < report.samples < 1000
     allowed = within_budget([background, *concepts], 1000, SIGMAS.double(), True, None)
-    assert allowed == (1000, full, 4)
+    assert allowed == (1000, full, 8)
     allowed = within_budget([background, *concepts], 1000, SIGMAS.double(), True, full + 50_000)
     assert allowed == (1000, full, 3)
 

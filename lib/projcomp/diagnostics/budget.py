@@ -59,8 +59,11 @@ def looked_at(levels: Tensor) -> Tensor:
 
 
 def wanted_samples(density: Density, samples: int) -> int:
-    """How many samples of a density: fewer where its score has to draw them."""
-    return 3 * samples if density.most_samples else round(1.2 * samples)
+    """How many samples of a density: as many as help where they are at hand, and fewer where its
+    score has to draw them."""
+    if not density.most_samples:
+        return round(1.2 * samples)
+    return (6 if isinstance(density, Scored) else 3) * samples
 
 
 def within_budget(
@@ -100,6 +103,6 @@ def cost(densities: Sequence[Density], samples: int, levels: Tensor, blocks: boo
     path = (k + 1) * samples * steps
     own = looked * points * ((k + 1) ** 2 + (4 * k + 2 if blocks else 0))
     drawn = sum(wanted_samples(p, samples) * steps for p in densities if not p.most_samples)
-    means = (k + 1) * min(wanted_samples(p, samples) for p in densities)
+    means = (k + 1) * min(3 * samples, *(wanted_samples(p, samples) for p in densities))
     found = 0 if blocks else 4 * k * _FOUND * looked
     return path + own + drawn + means + found

@@ -72,12 +72,12 @@ def diagnose(
             the range of the data if None, as far as all densities are known there (`sigma_range`).
         weights: weights of the concepts, (k,); ones if None.
         samples: particles of the sampler; three times as many samples of every density that has
-            them, or 1.2 times where a density draws them by its own score.
+            them, six times of networks, or 1.2 times where a density draws them by its own score.
         evaluations: at most how many scores to ask for, counted as points times densities: fewer
             particles are taken where `samples` would cost more. No limit if None.
         tolerance: as for `find_blocks`.
         nats: for networks, the exchange defect below which conditionals count as factorized. Where
-            that remains open, exchanges go on with other samples, up to four times as many.
+            that remains open, exchanges go on with other samples, up to eight times as many.
         generator: source of all randomness.
         progress: show a bar; None shows it once two seconds have passed.
 
@@ -132,7 +132,8 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
         known = [replace(a, commuting=b) for a, b in zip(path.levels, [*gaps, None], strict=True)]
         path = replace(path, levels=known)
         if least >= FEWEST:
-            path = _with_mean_cosines(path, densities, clean, float(levels[0]), generator)
+            few = [points[: 3 * samples] for points in clean]
+            path = _with_mean_cosines(path, densities, few, float(levels[0]), generator)
             notes += far_off(path.samples, clean)
     notes += start_too_low(clean, float(levels[0])) if learned and least else []
     notes += negative(composition) if learned else []

@@ -30,7 +30,7 @@ from projcomp.diagnostics.measure import Estimate, batched, estimate, jackknife
 from projcomp.diagnostics.rivals import Choice, Rivals
 
 _SURE, _ENOUGH = 4.0, 2.0
-ROUNDS = 4
+ROUNDS = 8
 """At most so many times the points are exchanged, each with samples of its own."""
 
 
