@@ -21,11 +21,11 @@ FOLDER = Path(__file__).resolve().parents[1] / "_build" / "learned"
 SIZES = {2: (64, 512), 8: (96, 512), 64: (128, 512), 768: (192, 256), 3072: (192, 192)}
 """By dimension: width of the network, and batch."""
 STEPS = {
-    2: (10, 100, 1500),
+    2: (3, 100, 1500),
     8: (100, 400, 1500),
     64: (150, 400, 1500),
     768: (150, 400, 1000),
-    3072: (200, 400, 800),
+    3072: (200, 400, 1200),
 }
 """By dimension: after how many steps a level of training ends. Each goes on from the last."""
 LEVELS = range(3)
