@@ -205,13 +205,13 @@ def write(file: Path, found: dict[str, dict]) -> None:
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dims", type=int, nargs="*", choices=DIMS, default=DIMS)
     parser.add_argument("--store", action="store_true", help="keep what is found, go on from it")
     parser.add_argument("--stored", action="store_true", help="print what is kept, and no more")
     parser.add_argument("--file", type=Path, default=STORED)
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     torch.set_num_threads(1)
     kept = read(options.file) if options.store or options.stored else {}
     print(f"diagnoses of learned compositions, projcomp {pc.__version__}; in nats where no share")

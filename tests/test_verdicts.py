@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -117,24 +116,42 @@ def test_areas_are_shares_of_pairs():
 
 
 def test_levels_of_a_problem_are_drawn_together():
-    rows = [made("tied", "both", level=level, n=n) for level in "abc" for n in (2, 8, 64)]
+    rows = [made("tied", "both", level=level, n=n) for n in (2, 8, 64) for level in "abc"]
     draws = verdicts.redraws(rows)
-    assert torch.equal(draws[:, :3], draws[:, 3:6]) and torch.equal(draws[:, :3], draws[:, 6:])
-    assert bool((draws[:, :3].sum(1) == 3).all())
-    one, two = draws[:, 0], draws[:, 1]
+    assert torch.equal(draws[:, ::3], draws[:, 1::3]) and torch.equal(draws[:, ::3], draws[:, 2::3])
+    assert bool((draws[:, ::3].sum(1) == 3).all())
+    one, two = draws[:, 0], draws[:, 3]
     assert abs(float(one.mean()) - 1) < 4 * float(one.std()) / len(draws) ** 0.5
     assert not torch.equal(one, two)
 
 
-def test_what_is_stored_is_printed_again(tmp_path):
+def test_what_is_stored_is_printed_again(tmp_path, capsys):
     file = tmp_path / "verdicts.json"
     few = {key: one for key, one in STORED.items() if one["n"] == 2}
     verdicts.write(file, few)
     assert json.loads(file.read_text()) == few
-    command = [sys.executable, str(FOLDER / "verdicts.py"), "--stored", "--file", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    assert verdicts.main(["--stored", "--file", str(file)]) == 0
+    said = capsys.readouterr().out
     for one in few.values():
-        assert verdicts.row(one) in done.stdout
-    assert "12 compositions, by the rule for exact scores" in done.stdout
-    assert all(f"\n{name}" in done.stdout for name in verdicts.FORECASTS)
+        assert verdicts.row(one) in said
+    assert "12 compositions, by the rule for exact scores" in said
+    assert all(f"\n{name}" in said for name in verdicts.FORECASTS)
+
+
+def test_what_is_stored_is_not_done_again(monkeypatch, tmp_path, capsys):
+    """Only what is missing is diagnosed; each is kept as soon as it is there."""
+    file = tmp_path / "verdicts.json"
+    few = {key: one for key, one in STORED.items() if one["n"] == 2}
+    missing = "2-tied/some"
+    verdicts.write(file, {key: one for key, one in few.items() if key != missing})
+    asked = []
+
+    def entry(problem, level):
+        asked.append((problem.name, level))
+        return few[missing]
+
+    monkeypatch.setattr(verdicts, "entry", entry)
+    verdicts.main(["--dims", "2", "--store", "--file", str(file)])
+    assert asked == [("2-tied", 1)]
+    assert verdicts.read(file) == few
+    assert verdicts.row(few[missing]) in capsys.readouterr().out
