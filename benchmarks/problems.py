@@ -36,6 +36,9 @@ TRIES = 2000
 """Pairs of samples that a defect is taken from."""
 
 
+BUILT, JUDGED = 0, 1
+
+
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
@@ -243,8 +246,12 @@ def broken_enough(problem: Problem) -> bool:
     return max(j.value for j in problem.exchange()) >= LEAST and problem.missed() >= LEAST
 
 
-def problems(dims: Sequence[int] = DIMS) -> list[Problem]:
-    """`EACH` factorized and as many broken ones for every dimension, from fixed seeds."""
+def problems(dims: Sequence[int] = DIMS, draw: int = JUDGED) -> list[Problem]:
+    """`EACH` factorized and as many broken ones for every dimension, from fixed seeds.
+
+    draw: which ones. The diagnosis was built on those of `BUILT`, and is judged by those of
+    `JUDGED`, which nobody had seen before it was done.
+    """
     found, kinds = [], list(BREAKS)
     for place, dim in enumerate(DIMS):
         if dim not in dims:
@@ -252,7 +259,7 @@ def problems(dims: Sequence[int] = DIMS) -> list[Problem]:
         for turn in range(EACH):
             for kind in ("factorized", kinds[(EACH * place + turn) % len(kinds)]):
                 name = f"{dim}-{kind}" + (f"-{turn + 1}" if kind == "factorized" else "")
-                generator = seeded(1000 * dim + 10 * turn + (kind == "factorized"))
+                generator = seeded(10**7 * draw + 1000 * dim + 10 * turn + (kind == "factorized"))
                 problem = drawn(name, dim, kind, generator)
                 while not (problem.factorized or broken_enough(problem)):
                     problem = drawn(name, dim, kind, generator)
