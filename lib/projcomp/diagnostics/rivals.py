@@ -10,7 +10,7 @@ from torch import Tensor
 from projcomp.densities import Empirical
 from projcomp.densities._meter import counting
 
-MOST = 2000
+MOST = 1000
 """Samples that they are made of, at most."""
 
 
