@@ -123,7 +123,7 @@ NONE, SOME, OPEN = (0.001, 0.002), (0.5, 0.02), (0.01, 0.03)
         ([NONE, SOME], (0.3, 0.002), (0.9, 0.1), "both", "might explain"),
         ([NONE, SOME], None, (0.0, 0.1), "both", "more than score error explains"),
         ([NONE, OPEN], (0.01, 0.002), (0.0, 0.1), "unknown", "too few samples"),
-        ([NONE, OPEN], (0.3, 0.002), (0.0, 0.1), "path", "more than score error explains"),
+        ([NONE, OPEN], (0.3, 0.002), (0.0, 0.1), "unknown", "not good enough"),
         ([NONE, OPEN], (0.3, 0.002), (0.8, 0.2), "unknown", "not good enough"),
     ],
 )
@@ -179,3 +179,22 @@ def test_distances_between_samples_count_whatever_the_exchange_says():
     found = verdict_of_learned(report, ["Concept 1 differs from p_b off its block."])
     assert found.kind == "target"
     assert "differs from p_b" in found.reasons[0]
+
+
+def test_without_an_exchange_the_yardstick_decides_unless_scores_are_poor():
+    report = altered([OPEN, OPEN], (0.3, 0.002))
+    alone = [replace(c, exchange=None, short=Estimate(0.0, 0.0)) for c in report.concepts]
+    assert verdict(replace(report, concepts=alone)).kind == "path"
+    poor = [replace(alone[0], short=Estimate(1.0, 0.1)), alone[1]]
+    found = verdict(replace(report, concepts=poor))
+    assert (found.kind, "not good enough" in found.title) == ("unknown", True)
+    assert any("Concept 1: its scores are at least 1 ± 0.1 nats" in r for r in found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("short", "kind"), [((0.04, 0.001), "exact"), ((0.3, 0.1), "exact"), ((0.3, 0.01), "score")]
+)
+def test_scores_that_fall_short_by_more_than_counts_are_at_fault(short, kind):
+    report = altered([NONE, NONE], (0.01, 0.002))
+    background = replace(report.background, short=Estimate(*short))
+    assert verdict(replace(report, background=background)).kind == kind

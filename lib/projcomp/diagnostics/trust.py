@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.report import Report, Verdict
@@ -25,9 +26,11 @@ def verdict_of_learned(report: Report, distances: list[str]) -> Verdict:
     if against and report.features is not None and report.features.found:
         against, local = [], []
         open_ = ["The blocks that the deltas seem to have are none: their exchange costs too much."]
+        report = replace(report, concepts=[replace(c, exchange=None) for c in report.concepts])
     path, real, reasons = path_of_learned(report)
     poor = shortfalls(report)
-    real = real and not poor  # the yardstick is of first order
+    # The yardstick is of first order; and where blocks are exchanged, they decide.
+    exchanged = any(concept.exchange is not None for concept in report.concepts)
     if against:
         if path == "right":
             title = "Not factorized; the samples follow C, which has not what was wanted"
@@ -35,7 +38,9 @@ def verdict_of_learned(report: Report, distances: list[str]) -> Verdict:
         if path == "unknown":
             title = "Not factorized; of the path nothing is known"
             return Verdict("target", title, against + poor)
-        more = "more than score error explains" if real else "which score error might explain"
+        more = "which score error might explain"
+        if real and not poor:
+            more = "more than score error explains"
         title = f"Not factorized, and a wrong path, {more}"
         return Verdict("both", title, against + reasons + poor)
     if local:
@@ -44,7 +49,7 @@ def verdict_of_learned(report: Report, distances: list[str]) -> Verdict:
             return Verdict("exact", title, local + reasons)
         title = "Factorized, but these scores are not good enough: the fault is theirs"
         return Verdict("score", title, local + reasons + poor)
-    if real:
+    if real and not poor and not exchanged:
         return Verdict("path", "A wrong path, and more than score error explains", reasons + open_)
     if path == "wrong" or poor:
         title = "Cannot tell: the scores are not good enough"
