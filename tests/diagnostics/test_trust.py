@@ -192,7 +192,7 @@ def test_without_an_exchange_the_yardstick_decides_unless_scores_are_poor():
 
 
 @pytest.mark.parametrize(
-    ("short", "kind"), [((0.04, 0.001), "exact"), ((0.3, 0.1), "exact"), ((0.3, 0.01), "score")]
+    ("short", "kind"), [((0.015, 0.001), "exact"), ((0.3, 0.1), "exact"), ((0.3, 0.01), "score")]
 )
 def test_scores_that_fall_short_by_more_than_counts_are_at_fault(short, kind):
     report = altered([NONE, NONE], (0.01, 0.002))
