@@ -26,6 +26,8 @@ from projcomp.diagnostics.verdict import verdict
 STORED = pc.networks.COUNTS.with_name("verdicts.json")
 HELD, PARTICLES = 6000, 1000
 """Held-out samples of every density, and particles of a diagnosis."""
+BUDGET = {768: 250_000, 3072: 250_000}
+"""Evaluations that a diagnosis of pictures may take."""
 KINDS = ("exact", "score", "path", "target", "both", "unknown", "none")
 RIGHT = {True: ("exact", "score"), False: ("path", "target", "both")}
 """By whether a problem is factorized. "unknown" is "cannot tell", and the rest is wrong."""
@@ -44,6 +46,7 @@ def diagnosis(problem: Problem, level: int) -> pc.diagnostics.Report:
         problem.blocks,
         sigmas=problem.sigmas,
         samples=PARTICLES,
+        evaluations=BUDGET.get(problem.dim),
         generator=seeded(200 + level),
         progress=False,
     )
