@@ -119,35 +119,21 @@ def test_particles_far_from_all_data_are_noted():
     direction = torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64)
     assert not far_off(2.9 * reach * direction, clean)
     assert "no score is known out there" in far_off(3.1 * reach * direction, clean)[0]
-    preset = PRESETS["factorized"]()
-    parts = parts_of(Asked())
     for weights, far in (([1.0, 1.0], False), ([25.0, 25.0], True)):
-        report = pc.diagnose(
-            parts[0],
-            parts[1:],
-            BLOCKS,
-            sigmas=SIGMAS,
-            weights=weights,
-            samples=200,
-            generator=seeded(5),
-        )
-        assert any("no score is known out there" in note for note in report.notes) is far
-    assert preset.background.dim == 2
+        noted = any("no score is known out there" in note for note in notes_of(weights))
+        assert noted is far
+
+
+def notes_of(weights):
+    background, *concepts = parts_of(Asked())
+    options = {"sigmas": SIGMAS, "weights": weights, "samples": 200, "generator": seeded(5)}
+    return pc.diagnose(background, concepts, BLOCKS, **options).notes
 
 
 def test_negative_weights_of_networks_are_noted():
-    parts = parts_of(Asked())
     for weights, noted in (([1.0, -1.0], True), ([1.0, 1.0], False), ([3.0, 3.0], False)):
-        report = pc.diagnose(
-            parts[0],
-            parts[1:],
-            BLOCKS,
-            sigmas=SIGMAS,
-            weights=weights,
-            samples=200,
-            generator=seeded(5),
-        )
-        assert any("concept 2 to the power -1" in note for note in report.notes) is noted
+        found = any("concept 2 to the power -1" in note for note in notes_of(weights))
+        assert found is noted
 
 
 def test_points_may_be_pictures():
