@@ -9,7 +9,7 @@ import pytest
 import torch
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
 from projcomp.diagnostics.measure import noise_range
-from projcomp.diagnostics.subspaces import features_of
+from projcomp.diagnostics.features import features_of
 from projcomp.widgets.presets import PRESETS, sheared
 
 from tests.helpers import normal, seeded

@@ -15,10 +15,8 @@ from projcomp._text import Brief
 from projcomp.composition import compose
 from projcomp.densities import Density, Scored
 from projcomp.densities._draw import normal_like
-from projcomp.diagnostics.features import Features, features_of, found_features
+from projcomp.diagnostics.features import Features, found_features
 from projcomp.diagnostics.measure import draw, noise_range, noised
-
-__all__ = ["Blocks", "Features", "features_of", "find_blocks", "found_features"]
 
 LEAST_GAP = 4.0
 """By so much the last direction kept must stand above the next, where scores are learned.
