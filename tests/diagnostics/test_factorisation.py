@@ -8,8 +8,8 @@ import projcomp as pc
 import pytest
 import torch
 from projcomp.diagnostics.factorisation import dependence, entanglement, leak
-from projcomp.diagnostics.measure import noise_range
 from projcomp.diagnostics.features import features_of
+from projcomp.diagnostics.measure import noise_range
 from projcomp.widgets.presets import PRESETS, sheared
 
 from tests.helpers import normal, seeded

@@ -10,8 +10,8 @@ import torch
 from projcomp import metrics
 from projcomp.densities import LinearMap, pushforward
 from projcomp.diagnostics.factorisation import leak
-from projcomp.diagnostics.path import _gap_on_grid
 from projcomp.diagnostics.features import Features
+from projcomp.diagnostics.path import _gap_on_grid
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
 from torch import Tensor
