@@ -50,9 +50,11 @@ def test_they_are_as_good_as_the_card_says(name):
 def test_they_are_small_and_described():
     files = sorted(path.name for path in WEIGHTS.iterdir())
     named = [f"{name}.safetensors" for name in (*SHIPPED, *networks.PICTURE_MODELS)]
-    assert files == sorted(["README.md", networks.COUNTS.name, *named])
+    stored = [networks.COUNTS.name, "verdicts.json"]
+    assert files == sorted(["README.md", *stored, *named])
     assert sum((WEIGHTS / f"{name}.safetensors").stat().st_size for name in SHIPPED) < 300_000
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in card for name in stored)
     for name in SHIPPED:
         assert f"`{name}.safetensors`" in card
         parameters = sum(p.numel() for p in blank(name).parameters())
