@@ -73,7 +73,7 @@ class Composition(Density):
         combinations[0] = torch.tensor(exponents, dtype=torch.float64, device="cpu")
         self._combinations = combinations
         self._pairs = _pairs(weights.cpu())
-        self.sigma_range = _common_range([background, *self.concepts])
+        self.sigma_range = common_range([background, *self.concepts])
         self._shape = _common_shape([background, *self.concepts])
 
     @property
@@ -251,7 +251,7 @@ def _pairs(weights: Tensor) -> Tensor:
     return torch.outer(weights, weights).tril(-1) + torch.diag(0.5 * weights * (weights - 1.0))
 
 
-def _common_range(densities: Sequence[Density]) -> tuple[float, float]:
+def common_range(densities: Sequence[Density]) -> tuple[float, float]:
     """The noise levels at which all are known. Raises ValueError where there are none."""
     lows, highs = zip(*(density.sigma_range for density in densities), strict=True)
     low, high = max(lows), min(highs)

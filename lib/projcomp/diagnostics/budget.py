@@ -43,14 +43,18 @@ def metered(expected: int, progress: bool | None) -> Iterator[Meter]:
             yield meter
 
 
+def learned(densities: Sequence[Density]) -> bool:
+    """Whether one is known by its score alone."""
+    return any(isinstance(density, Scored) for density in densities)
+
+
 def points_of(densities: Sequence[Density], samples: int, exchanged: bool) -> int:
     """How many points of each density a diagnosis with so many particles looks at, a level.
 
     exchanged: whether there are blocks to exchange.
     """
-    learned = any(isinstance(density, Scored) for density in densities)
     of_networks = _OF_NETWORKS if exchanged else _ALONE
-    return max(FEWEST, round((of_networks if learned else _POINTS) * samples))
+    return max(FEWEST, round((of_networks if learned(densities) else _POINTS) * samples))
 
 
 def looked_at(levels: Tensor) -> Tensor:

@@ -11,11 +11,12 @@ from torch import Tensor
 from projcomp import _check, metrics
 from projcomp._modes import plainly
 from projcomp.composition import compose
-from projcomp.densities import Density, Scored
+from projcomp.densities import Density
 from projcomp.densities._meter import counting
 from projcomp.diagnostics.angles import mean_changes, mean_cosines
 from projcomp.diagnostics.budget import (
     FEWEST,
+    learned,
     looked_at,
     metered,
     points_of,
@@ -113,8 +114,8 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
     enough = samples >= FEWEST
     if not enough:
         notes.append(f"{samples} samples support no error bars: at least {FEWEST} are needed.")
-    learned = any(isinstance(density, Scored) for density in densities)
-    if learned and not all(p.most_samples for p in densities):
+    of_networks, count = learned(densities), len(composition.concepts)
+    if of_networks and not all(p.most_samples for p in densities):
         notes.append(
             "Samples that a density draws by its own score tell of what it draws: hand over data "
             "(samples=) to know whether the scores are right."
@@ -135,18 +136,18 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
             few = [points[: 3 * samples] for points in clean]
             path = _with_mean_cosines(path, densities, few, float(levels[0]), generator)
             notes += far_off(path.samples, clean)
-    notes += start_too_low(clean, float(levels[0])) if learned and least else []
-    notes += negative(composition) if learned else []
+    notes += start_too_low(clean, float(levels[0])) if of_networks and least else []
+    notes += negative(composition) if of_networks else []
     looked, points = looked_at(levels), points_of(densities, samples, usable is not None)
     measured = None
     if path is not None and least >= FEWEST:
         measured = measure(
             composition, usable, clean, looked, points, generator, nats,
-            rounds if learned else 1, learned,
+            rounds if of_networks else 1, of_networks,
         )  # fmt: skip
     found = []
-    for index in range(count := len(composition.concepts)):
-        fell = measured.short[index + 1] if learned and measured is not None else None
+    for index in range(count):
+        fell = measured.short[index + 1] if of_networks and measured is not None else None
         if features is None:
             found.append(Concept(short=fell))
             continue
@@ -159,7 +160,7 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
         distances = _distances(composition, features, index, own, clean[0], path, generator, notes)
         found.append(Concept(spill, *distances, exchange=swap, short=fell))
     base = _background(composition.background, features, clean[0], looked, points, generator)
-    if learned and measured is not None:
+    if of_networks and measured is not None:
         base = replace(base, short=measured.short[0])
     return Report(
         dim=composition.dim,
@@ -172,7 +173,7 @@ def _examine(composition, features, levels, samples, tolerance, generator, nats,
         background=base,
         path=path,
         notes=notes,
-        learned=learned,
+        learned=of_networks,
         explained=None if measured is None or count < 2 else measured.explained,
         range=(float(levels[-1]), float(levels[0])),
         nats=nats,
@@ -220,7 +221,7 @@ def _with_mean_cosines(path: Path, densities, clean, sigma: float, generator) ->
 
 
 def _reference(density: Density, samples: int, levels, generator, notes) -> Tensor:
-    """Samples (N, n) of a density: three times as many as asked for where it has them."""
+    """Samples (N, n) of a density, as many as are wanted and there are."""
     count = wanted_samples(density, samples)
     if 0 < density.most_samples < count:
         count = int(density.most_samples)

@@ -24,12 +24,11 @@ from torch import Tensor
 
 from projcomp.composition import Composition, interaction_of
 from projcomp.densities._draw import normal_like
-from projcomp.diagnostics.factorisation import Leak, half_log_variance, ratio
+from projcomp.diagnostics.factorisation import Leak, half_log_variance, leak_of
 from projcomp.diagnostics.features import Features
-from projcomp.diagnostics.measure import Estimate, batched, estimate, jackknife
+from projcomp.diagnostics.measure import ENOUGH, SURE, Estimate, batch_means, estimate, jackknife
 from projcomp.diagnostics.rivals import Choice, Rivals
 
-_SURE, _ENOUGH = 4.0, 2.0
 ROUNDS = 8
 """At most so many times the points are exchanged, each with samples of its own."""
 
@@ -52,9 +51,9 @@ class Exchange:
         """Whether the defect is one: above `nats` and four standard errors. None where it is
         neither that, nor within `nats` by two."""
         value, error = self.defect.value, self.defect.error
-        if value > max(nats, _SURE * error):
+        if value > max(nats, SURE * error):
             return True
-        return False if value + _ENOUGH * error <= nats else None
+        return False if value + ENOUGH * error <= nats else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,9 @@ def measure(
         for j, more in _again(composition, features, open_, again, rivals, levels, generator):
             rows[j].append(more)
             exchanges[j] = Exchange(*map(estimate, torch.cat(rows[j], 1)))
-    return Measured([_leak(part) for part in squares], exchanges, told, parts, fell)
+    return Measured(
+        [leak_of(part, estimate(part[0])) for part in squares], exchanges, told, parts, fell
+    )
 
 
 def _again(composition, features, indices, clean, rivals, levels, generator):
@@ -224,7 +225,7 @@ def _moments(composition: Composition, own, scores, sigma: float) -> Tensor:
 
 def _shares(moments: Tensor) -> tuple[Estimate, list[Estimate]]:
     """Error over square, in all and of each density: of (k + 1, 2, m)."""
-    error, square = batched_rows(moments[:, 0]), batched_rows(moments[:, 1])
+    error, square = batch_means(moments[:, 0]), batch_means(moments[:, 1])
     if not float(square.max()) > 1e-24:
         nothing = Estimate(0.0, 0.0)
         return nothing, [nothing] * len(moments)
@@ -236,20 +237,6 @@ def _shares(moments: Tensor) -> tuple[Estimate, list[Estimate]]:
     total, error_of_total = jackknife(lambda kept: shares(kept).sum(), error.shape[1])
     told = Estimate(float(total), float(error_of_total))
     return told, [Estimate(*pair) for pair in zip(each.tolist(), spread.tolist(), strict=True)]
-
-
-def batched_rows(values: Tensor) -> Tensor:
-    """Means over batches of rows (r, m): (r, batches)."""
-    return torch.stack([batched(row).mean(1) for row in values])
-
-
-def _leak(rows: Tensor) -> Leak:
-    whole, off, moved = batched_rows(rows)
-    change = estimate(rows[0])
-    if float(whole.max()) < 1e-20:
-        unknown = Estimate(float("nan"), float("nan"))
-        return Leak(unknown, unknown, change)
-    return Leak(ratio(off, whole), ratio(moved, whole), change)
 
 
 def _square(vectors: Tensor) -> Tensor:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from projcomp.composition import Composition
+from projcomp.samplers.run import FAR
 
-FAR = 3.0
-"""Particles whose length is so many times that of the farthest sample are far from all data."""
 _START = 0.01
 """Nats between the noise that a sampler starts from and a density at its highest level."""
 

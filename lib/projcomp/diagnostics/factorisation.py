@@ -12,7 +12,14 @@ from torch import Tensor
 from projcomp import metrics
 from projcomp.densities import Density, Diffeomorphism
 from projcomp.diagnostics.features import Features
-from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, noised
+from projcomp.diagnostics.measure import (
+    BATCHES,
+    Estimate,
+    batch_means,
+    estimate,
+    jackknife,
+    noised,
+)
 from projcomp.metrics import Comparison
 
 _NOT_KNOWN = Estimate(math.nan, math.nan)
@@ -23,11 +30,11 @@ class Leak:
     """Where a concept's score delta goes, in feature space, from scores alone.
 
     off_block: the share of E|Delta_i|^2 that falls off the concept's block. others: the share by
-    which Delta_i changes when the rest of the point is swapped for another sample's. Factorized
-    conditionals make both zero; where the delta vanishes both are not known. Taken over all noise
-    levels where the feature map is orthogonal, else at the lowest level. change: KL(p_i || p_b) in
-    nats, half the integral of E|Delta_i|^2 over sigma^2 (de Bruijn's identity); None at a single
-    level.
+    which Delta_i changes when the rest of the point is swapped for another sample's (one of p_b
+    where blocks are exchanged, else one of p_i). Factorized conditionals make both zero; where the
+    delta vanishes both are not known. Taken over all noise levels where the feature map is
+    orthogonal, else at the lowest level. change: KL(p_i || p_b) in nats, half the integral of
+    E|Delta_i|^2 over sigma^2 (de Bruijn's identity); None at a single level.
     """
 
     off_block: Estimate
@@ -63,14 +70,18 @@ def leak(
         moved = 0.5 * (here - there).square().sum(-1)
         squares = [here.square().sum(-1), here[:, rest].square().sum(-1), moved]
         totals += scale * torch.stack(squares)
-    whole, off, moved = (batched(row).mean(1) for row in totals)
-    change = estimate(totals[0]) if chart.orthogonal else None
+    return leak_of(totals, estimate(totals[0]) if chart.orthogonal else None)
+
+
+def leak_of(totals: Tensor, change: Estimate | None) -> Leak:
+    """Of (3, m): |Delta|^2, what of it is off the block, and half its change, over all levels."""
+    whole, off, moved = batch_means(totals)
     if float(whole.max()) < 1e-20:
         return Leak(_NOT_KNOWN, _NOT_KNOWN, change)
-    return Leak(ratio(off, whole), ratio(moved, whole), change)
+    return Leak(_ratio(off, whole), _ratio(moved, whole), change)
 
 
-def ratio(part: Tensor, whole: Tensor) -> Estimate:
+def _ratio(part: Tensor, whole: Tensor) -> Estimate:
     """Of sums over the batches: batch by batch a ratio would be biased."""
     value, error = jackknife(lambda kept: part[kept].sum() / whole[kept].sum(), len(part))
     return Estimate(float(value), float(error))

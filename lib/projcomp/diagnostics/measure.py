@@ -12,6 +12,7 @@ from torch import Tensor
 
 from projcomp import _check, metrics
 from projcomp._text import printable
+from projcomp.composition import common_range
 from projcomp.densities import Density
 from projcomp.densities._draw import normal_like
 from projcomp.metrics.intervals import student
@@ -58,8 +59,7 @@ class Estimate:
 def noise_range(densities: Sequence[Density], sigmas, count: int, generator) -> Tensor:
     """Decreasing noise levels > 0: `sigmas`, or `count` of them over the range of the data, as
     far as all densities are known there. Levels that are asked for beyond raise ValueError."""
-    lows, highs = zip(*(density.sigma_range for density in densities), strict=True)
-    low, high = known = max(lows), min(highs)
+    low, high = known = common_range(densities)
     if sigmas is not None:
         levels = _check.level("sigmas", sigmas, positive=True)
         if levels.ndim != 1 or len(levels) < 2 or len(torch.unique(levels)) != len(levels):
@@ -116,9 +116,18 @@ def estimate(values: Tensor) -> Estimate:
     return Estimate(*metrics.mean_and_error(values), len(values))
 
 
+SURE, ENOUGH = 4.0, 2.0
+"""Standard errors above which a number is real, and within which it is what it seems."""
+
+
 def batched(values: Tensor) -> Tensor:
     size = len(values) // BATCHES
     return values[: size * BATCHES].reshape(BATCHES, size)
+
+
+def batch_means(rows: Tensor) -> Tensor:
+    """Means over batches of independent particles: (r, m) to (r, BATCHES)."""
+    return torch.stack([batched(row).mean(1) for row in rows])
 
 
 def jackknife(function: Callable[[Tensor], Tensor], count: int) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,15 @@ from projcomp.composition import Composition, interaction_of
 from projcomp.densities import Density
 from projcomp.diagnostics.angles import Angles, mean_cosines
 from projcomp.diagnostics.features import Features
-from projcomp.diagnostics.measure import BATCHES, Estimate, batched, estimate, jackknife, refined
+from projcomp.diagnostics.measure import (
+    BATCHES,
+    Estimate,
+    batch_means,
+    batched,
+    estimate,
+    jackknife,
+    refined,
+)
 from projcomp.grid import Grid
 from projcomp.samplers import reverse_diffusion
 from projcomp.samplers.run import silenced
@@ -174,7 +182,7 @@ def _shares(squares: Tensor) -> list[Estimate]:
     others, own = squares.sum(0).unbind(1)
     shares = []
     for part, whole in zip(others, own, strict=True):
-        part, whole = batched(part).mean(1), batched(whole).mean(1)
+        part, whole = batch_means(torch.stack([part, whole]))
         value, error = jackknife(
             lambda kept, a=part, b=whole: (a[kept].sum() / b[kept].sum()).sqrt(), BATCHES
         )

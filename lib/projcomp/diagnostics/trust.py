@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from projcomp.diagnostics.measure import Estimate
+from projcomp.diagnostics.measure import ENOUGH, SURE, Estimate
 from projcomp.diagnostics.report import Report, Verdict
 
-_SURE, _ENOUGH = 4.0, 2.0
-"""Standard errors above which a number is real, and within which it is what it seems."""
 _GAP = 5e-2
 """Total variations of the samples to C below this count as none."""
 
@@ -70,7 +68,7 @@ def shortfalls(report: Report) -> list[str]:
         f"{name}: its scores are at least {short} nats from exact ones, since denoisers made of "
         "samples do so much better."
         for name, short in zip(names, known, strict=True)
-        if short is not None and short.value > max(report.nats, _SURE * short.error)
+        if short is not None and short.value > max(report.nats, SURE * short.error)
     ]
 
 
@@ -89,7 +87,7 @@ def factorized(report: Report) -> tuple[list[str], list[str], list[str]]:
         elif real is False:
             fine.append(f"{costs}, where up to {report.nats:g} count as none.")
         else:
-            needed = (_ENOUGH * exchange.defect.error / report.nats) ** 2
+            needed = (ENOUGH * exchange.defect.error / report.nats) ** 2
             more = f" About {_factor(needed)} times the samples would tell." if needed > 1 else ""
             open_.append(f"{costs}: neither within {report.nats:g} nor clearly above.{more}")
     if report.features is None:
@@ -103,7 +101,7 @@ def path_of_learned(report: Report) -> tuple[str, bool, list[str]]:
         return "unknown", False, []
     end = report.path.levels[-1].path
     told = report.explained
-    if end is not None and end.value <= max(_GAP, _ENOUGH * end.error):
+    if end is not None and end.value <= max(_GAP, ENOUGH * end.error):
         return "right", False, []
     if end is None:
         size = 1.0
@@ -116,7 +114,7 @@ def path_of_learned(report: Report) -> tuple[str, bool, list[str]]:
         reason = f"The samples miss C by a total variation of {end}."
     if told is None:
         return "wrong", False, [reason]
-    least = 1.0 - (told.value + _ENOUGH * told.error)
+    least = 1.0 - (told.value + ENOUGH * told.error)
     real = size * math.sqrt(max(least, 0.0)) > _GAP
     share = (
         f"Of the interaction's variation {_share(told)} is score error, by the residuals of the "

@@ -19,7 +19,7 @@ from projcomp.composition import Composition
 from projcomp.densities import Density, Scored
 from projcomp.densities._own import looked_at
 
-_FAR = 3.0
+FAR = 3.0
 """Norms of particles, in units of that of the farthest known sample, above which is warned."""
 _COUNTS = 1e-3
 """Least weight of a particle, in units of the mean one, that counts there."""
@@ -184,7 +184,7 @@ def _warn_if_far_out(known: list[Tensor], x: Tensor, noise: float) -> None:
         return
     *reaches, largest = norms
     farthest = max(reaches)
-    if largest <= _FAR * (farthest + noise * x.shape[1] ** 0.5):
+    if largest <= FAR * (farthest + noise * x.shape[1] ** 0.5):
         return
     warnings.warn(
         f"particles have norms up to {largest:.3g}, and the farthest sample that the composed "
