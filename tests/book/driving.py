@@ -17,7 +17,8 @@ STATE = "figure => JSON.parse(JSON.stringify(%s.map(key => figure.pcModel.get(ke
 
 
 def open_page(browser: Browser, path: Path, fragment: str = "", **options) -> Page:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, **options)
+    view = {"viewport": {"width": 1280, "height": 900}, **options}
+    context = browser.new_context(offline=True, **view)
     page = context.new_page()
     page.goto(path.as_uri() + fragment)
     if options.get("java_script_enabled", True):
