@@ -67,6 +67,16 @@ def pictures() -> pc.Empirical:
     return pc.Empirical(points)
 
 
+def subset(rows) -> pc.Density:
+    return pc.Bank(normal(seeded(2), 40, 2)).density(rows, None)
+
+
+def subsets(*each) -> pc.Composition:
+    """Of one bank, that are evaluated together."""
+    bank = pc.Bank(normal(seeded(2), 40, 2))
+    return pc.compose(bank.density(), [bank.density(rows) for rows in each], [0.7, -0.4])
+
+
 def presences() -> scenes.Presences:
     on = [mixture(2, 1, seed=8), mixture(2, 1, seed=9)]
     off = [mixture(1, 1, seed=10), mixture(1, 1, seed=11)]
@@ -114,6 +124,9 @@ DENSITIES: dict[str, Case] = {
     "empirical": Case(cloud),
     "far points": Case(far_cloud, sigma=0.3, scale=0.4, centre=1e8),
     "pictures on one floor": Case(pictures, sigma=0.8),
+    "some of a bank": Case(lambda: subset([3, 5, 1, 30])),
+    "all of a bank": Case(lambda: subset(None)),
+    "composition of parts of a bank": Case(lambda: subsets(range(10, 20), [3, 17, 5])),
     "flat": Case(lambda: pc.Flat(2)),
     "blocks": Case(lambda: pc.BlockProduct([mixture(2, 1), cloud(5, 2)], [[1], [2, 0]])),
     "turned": Case(lambda: pc.pushforward(cloud(), warps.rotation(0.4))),

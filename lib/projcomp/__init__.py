@@ -12,6 +12,7 @@ _HOME = {
     "GaussianMixture": "densities",
     "gaussian": "densities",
     "Empirical": "densities",
+    "Bank": "densities",
     "BlockProduct": "densities",
     "Mixture": "densities",
     "Box": "densities",

@@ -224,7 +224,7 @@ def test_points_that_agree_in_most_coordinates(sigma, offset, kinds):
     """They are multiplied in the other coordinates only, and nothing changes."""
     points = pictures_on_one_floor(kinds) + offset
     p = pc.Empirical(points, uneven(points))
-    kept = sum(slab.values.numel() for slab in p._parameters(points.device)[0].slabs)
+    kept = sum(slab.values.numel() for slab in p._parameters(points.device).centred.slabs)
     assert kept < 0.2 * points.numel()
     x = points[::30] + sigma * normal(seeded(6), len(points[::30]), points.shape[1])
     log_prob, score = by_brute_force(points, p.weights, x, sigma)

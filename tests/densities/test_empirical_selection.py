@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projcomp.densities import _select
 from projcomp.densities._slabs import half_squares, plus_mean
+from projcomp.densities.empirical import posterior
 
 from tests.every_density import defaults
 from tests.helpers import close, close_in_scale, gradient, normal, seeded, uniform
@@ -350,7 +351,7 @@ def test_shares_are_zero_before_they_are_subnormal():
     points = torch.linspace(0, 60, 4000, dtype=F64)[:, None] * torch.eye(1, 20, dtype=F64)
     p = pc.Empirical(points)
     x, level = torch.zeros(20, 3, dtype=F64), torch.tensor(1.0, dtype=F64)
-    _, share, _ = p._posterior(x, level, p._parameters(x.device), None)
+    share = posterior(x, level, p._parameters(x.device)).share
     assert float(share[share > 0].min()) > 1e-250
     assert not share[2100:].any()
     assert float(share.sum(0)[0]) == pytest.approx(1.0, abs=1e-14)

@@ -1,5 +1,6 @@
 """Densities: one surface, and the exact members of the family."""
 
+from projcomp.densities.bank import Bank, Subset
 from projcomp.densities.base import Density, Flat
 from projcomp.densities.blocks import BlockProduct
 from projcomp.densities.either import Mixture
@@ -17,6 +18,7 @@ from projcomp.densities.transforms import (
 )
 
 __all__ = [
+    "Bank",
     "BlockProduct",
     "Box",
     "Density",
@@ -30,6 +32,7 @@ __all__ = [
     "Pushforward",
     "Ring",
     "Scored",
+    "Subset",
     "Turn",
     "gaussian",
     "pushforward",

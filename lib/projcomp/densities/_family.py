@@ -36,6 +36,11 @@ class Family(ABC):
         """Both; override where they come from one pass."""
         return self.log_probs(densities, x, sigma), self.scores(densities, x, sigma)
 
+    def product_score(self, densities, exponents, x, sigma) -> Tensor:
+        """The score of prod_j p_j^{c_j}, (n, B); override where it takes less than every score."""
+        scores = held(densities, self.scores(densities, x, sigma), x, sigma)
+        return combination(exponents, scores)
+
 
 class Kin(Density):
     """prod_j p_j^{c_j} for densities p_j of one family, evaluated together."""
@@ -46,36 +51,39 @@ class Kin(Density):
         self.kind: Family = densities[0]._family
 
     def _log_prob(self, x, sigma):
-        return self._total(self.kind.log_probs(self.densities, x, sigma))
+        return combination(self.exponents, self.kind.log_probs(self.densities, x, sigma))
 
     def _score(self, x, sigma):
-        return self._total(self.each(x, sigma, log_prob=False)[1])
+        return self.kind.product_score(self.densities, self.exponents, x, sigma)
 
     def _log_prob_and_score(self, x, sigma):
         logs, scores = self.kind.log_probs_and_scores(self.densities, x, sigma)
-        return self._total(logs), self._total(self._held(scores, x, sigma))
+        scores = held(self.densities, scores, x, sigma)
+        return combination(self.exponents, logs), combination(self.exponents, scores)
 
     def each(self, x: Tensor, sigma: Tensor, log_prob: bool) -> tuple[Tensor | None, Tensor]:
         """Log density, (B,), if wanted, and the score of every density by itself: (m, n, B)."""
         if log_prob:
             logs, scores = self.kind.log_probs_and_scores(self.densities, x, sigma)
-            return self._total(logs), self._held(scores, x, sigma)
-        return None, self._held(self.kind.scores(self.densities, x, sigma), x, sigma)
+            return combination(self.exponents, logs), held(self.densities, scores, x, sigma)
+        return None, held(self.densities, self.kind.scores(self.densities, x, sigma), x, sigma)
 
     def _laplacian(self, x, sigma):
-        return self._total(torch.stack([d._laplacian(x, sigma) for d in self.densities]))
-
-    def _total(self, values: Tensor) -> Tensor:
-        """sum_j c_j values_j, without those of the exponent 0, which may be infinite."""
-        used = [place for place, exponent in enumerate(self.exponents) if exponent]
-        exponents = values.new_tensor([self.exponents[place] for place in used])
-        return torch.tensordot(exponents, values[used], dims=1)
-
-    def _held(self, scores: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """The answer, if it is what the densities alone would have been let pass."""
-        for density, row in zip(self.densities, scores, strict=True):
-            _own.fitting(density, "_score", row, x, sigma)
-        return scores
+        each = torch.stack([density._laplacian(x, sigma) for density in self.densities])
+        return combination(self.exponents, each)
 
     def _chunk(self, device):
         return min(density._chunk(device) for density in self.densities)
+
+
+def combination(exponents: Sequence[float], values: Tensor) -> Tensor:
+    """sum_j c_j values_j, without those of the exponent 0, which may be infinite."""
+    used = [place for place, exponent in enumerate(exponents) if exponent]
+    return torch.tensordot(values.new_tensor([exponents[j] for j in used]), values[used], dims=1)
+
+
+def held(densities: Sequence[Density], scores: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+    """Their scores, if these are what the densities alone would have been let pass."""
+    for density, row in zip(densities, scores, strict=True):
+        _own.fitting(density, "_score", row, x, sigma)
+    return scores

@@ -8,6 +8,7 @@ are looked at in float64. Where the bound leaves too many, nothing is selected.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,19 +33,28 @@ _MOST, _MOST_COPIED = 1 / 4, 1 / 2
 _WORTH = 32
 """Columns for which a copy would have been of use before it is made."""
 
+Rows = slice | Tensor
+Member = tuple[Rows | None, Tensor]
+"""Some of the points, or all, and the log weights of these."""
+
 
 class Stored(NamedTuple):
-    """Points about a centre (n,): (N, n), or as slabs; |p - centre|^2 / 2 - level, log weights."""
+    """Points as they are, (N, n), and about a centre (n,), or as slabs; |p - centre|^2 / 2 - level,
+    log weights. What is about the centre is of those at `rows` alone, where there are any.
+    """
 
+    points: Tensor
     centred: Tensor | Slabs
     centre: Tensor
     heights: Tensor
     log_weights: Tensor
     level: float
+    rows: Tensor | None = None
     selection: Selection | None = None
 
     def to(self, device) -> Stored:
-        return with_selection(*(part.to(device) for part in self[:4]), self.level)
+        """There, but for the points as they are: few of them are looked at."""
+        return with_selection(self.points, *(part.to(device) for part in self[1:5]), self.level)
 
     def at(self, rows: Tensor | None) -> Stored:
         """The points of these rows alone; all of them for None."""
@@ -53,16 +63,18 @@ class Stored(NamedTuple):
         centred, heights, log_weights = (
             part.index_select(0, rows) for part in (self.centred, self.heights, self.log_weights)
         )
-        return Stored(centred, self.centre, heights, log_weights, self.level)
+        return self._replace(
+            centred=centred, heights=heights, log_weights=log_weights, rows=rows, selection=None
+        )
 
     def lengths(self) -> Tensor:
         """|p - centre|: (N,)."""
         return (2 * (self.heights + self.level).clamp(min=0)).sqrt()
 
 
-def with_selection(centred, centre, heights, log_weights, level) -> Stored:
+def with_selection(points, centred, centre, heights, log_weights, level) -> Stored:
     """`Stored`, with a selection where one can be of use."""
-    stored = Stored(centred, centre, heights, log_weights, level)
+    stored = Stored(points, centred, centre, heights, log_weights, level)
     if isinstance(centred, Slabs) or centred.device.type != "cpu":
         return stored
     count, dim = centred.shape
@@ -90,7 +102,6 @@ class Selection:
         self.lengths += self.spare
         roundings = (stored.centred.shape[1] + 8) * _UNIT
         self.error = math.expm1(roundings)
-        self.window = window(len(self.lengths))
         self.few = slice(None, None, max(1, len(self.lengths) // _SAMPLE))
         self.sample = _in_float32(stored.centred[self.few])
         self.copy: Tensor | None = None
@@ -98,61 +109,83 @@ class Selection:
 
     def parts(self, x: Tensor, sigma: Tensor):
         """x (n, B) and sigma () or (B,) in parts of some columns, each with its rows or None."""
+        for y, levels, found in self.shared_parts([(None, self.stored.log_weights)], x, sigma):
+            yield y, levels, found and found[0]
+
+    def shared_parts(self, members: Sequence[Member], x: Tensor, sigma: Tensor):
+        """The same for several weightings of the points, each of those at some rows (None: of all).
+
+        The rows that come with a part, one tensor for each, are among those of all stored points.
+        """
         batch = x.shape[1]
-        if not self._ready(batch, *_columns(slice(None, None, -(-batch // _GROUP)), x, sigma)):
+        if not self._ready(*_columns(slice(None, None, -(-batch // _GROUP)), x, sigma), batch):
             yield x, sigma, None
             return
         columns = x.T.contiguous().T  # each in one stretch
         for piece in _cuts(slice(0, batch), _PIECE):
-            groups = self.groups(*_columns(piece, x, sigma))
+            groups = self.groups(members, *_columns(piece, x, sigma))
             cuts = [piece] if groups is None else _cuts(piece, _GROUP)
             for cut, rows in zip(cuts, groups or [None], strict=True):
                 yield *_columns(cut, columns, sigma), rows
 
-    def groups(self, x: Tensor, sigma: Tensor) -> list[Tensor] | None:
-        """Which points have all of the posterior but 2^-54, for each group of columns.
+    def groups(self, members, x: Tensor, sigma: Tensor) -> list[tuple[Tensor, ...]] | None:
+        """Which points have all of each posterior but 2^-54, for each group of columns.
 
         None where they are too many to be looked at alone.
         """
-        excess = self._excess(self.copy, slice(None), x, sigma)
-        if excess is None:
+        whole = any(rows is None for rows, _ in members)
+        looked_at = slice(None) if whole or len(members) > 1 else members[0][0]
+        found = self._products(self.copy[looked_at], looked_at, x)
+        if found is None:
             return None
-        groups = [(part.amax(1) > 0).nonzero()[:, 0] for part in excess.split(_GROUP, 1)]
-        counts, count = [len(rows) for rows in groups], len(self.lengths)
-        if max(counts) > _MOST * count or sum(counts) > _MOST_COPIED * count:
-            return None
-        return groups
+        groups = []
+        for rows, log_weights in members:
+            among = slice(None) if rows is None or rows is looked_at else rows
+            lengths = self.lengths[slice(None) if rows is None else rows]
+            excess = self._excess(found[0][among], lengths, log_weights, found[1], sigma**2)
+            kept = [(part.amax(1) > 0).nonzero()[:, 0] for part in excess.split(_GROUP, 1)]
+            counts, count = [len(part) for part in kept], len(lengths)
+            # Of a few points it doesn't matter how many are copied.
+            many = count > len(self.lengths) * _MOST_COPIED / 2
+            if many and (max(counts) > _MOST * count or sum(counts) > _MOST_COPIED * count):
+                return None
+            groups.append(kept if rows is None else [_at(rows, part) for part in kept])
+        return list(zip(*groups, strict=True))
 
-    def _ready(self, batch: int, x: Tensor, sigma: Tensor) -> bool:
+    def _ready(self, x: Tensor, sigma: Tensor, batch: int) -> bool:
         """Whether a few points promise a gain; then the copy is there, once it is worth making.
 
         x and sigma: some columns of the `batch`.
         """
-        excess = self._excess(self.sample, self.few, x, sigma)
-        if excess is None or int((excess > 0).sum()) > _HOPEFUL * excess.numel():
+        found = self._products(self.sample, self.few, x)
+        if found is None:
+            return False
+        log_weights = self.stored.log_weights[self.few]
+        excess = self._excess(found[0], self.lengths[self.few], log_weights, found[1], sigma**2)
+        if int((excess > 0).sum()) > _HOPEFUL * excess.numel():
             return False
         self.columns += batch
         if self.copy is None and self.columns >= _WORTH:
             self.copy = _in_float32(self.stored.centred)
         return self.copy is not None
 
-    def _excess(self, points: Tensor, part: slice, x: Tensor, sigma: Tensor) -> Tensor | None:
-        """> 0 where a point of `points`, those at `part`, can matter to x: (N, B).
-
-        In units of the log share times sigma^2; None where float32 does not hold x.
+    def _products(self, points: Tensor, part, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """q . o - |q|^2 / 2 of `points`, those at `part`: (N, B); and how wrong it can be for a
+        unit of length of q: (B,). None where float32 does not hold x.
         """
-        offset, variance = (x - self.stored.centre[:, None]).to(torch.float32), sigma**2
+        offset = (x - self.stored.centre[:, None]).to(torch.float32)
         away = (1 + self.error) * (offset * offset).sum(0).sqrt().to(torch.float64)
         if not float(away.max()) < _LARGE:
             return None
-        wrong = self.error * (away + self.spare)
-        heights, log_weights, lengths = (
-            array[part, None]
-            for array in (self.stored.heights, self.stored.log_weights, self.lengths)
-        )
-        near = torch.mm(points, offset) - (heights - log_weights * variance)
-        surely = near.addcmul_(lengths, wrong, value=-1.0).amax(0)
-        return near.addcmul_(lengths, wrong, value=2.0).sub_(surely - self.window * variance)
+        products = torch.mm(points, offset) - self.stored.heights[part, None]
+        return products, self.error * (away + self.spare)
+
+    def _excess(self, products, lengths, log_weights, wrong, variance) -> Tensor:
+        """> 0 where a point can matter to x: (N, B), in units of the log share times sigma^2."""
+        near = torch.addcmul(products, log_weights[:, None], variance)
+        surely = near.addcmul_(lengths[:, None], wrong, value=-1.0).amax(0)
+        near.addcmul_(lengths[:, None], wrong, value=2.0)
+        return near.sub_(surely - window(len(lengths)) * variance)
 
 
 def _cuts(part: slice, size: int) -> list[slice]:
@@ -163,6 +196,13 @@ def _cuts(part: slice, size: int) -> list[slice]:
 def _columns(part: slice, *arrays: Tensor) -> list[Tensor]:
     """These columns of arrays (.., B), and what has none, (), as it is."""
     return [array[..., part] if array.ndim else array for array in arrays]
+
+
+def _at(rows: Rows, part: Tensor) -> Tensor:
+    """The rows at `part` of `rows`."""
+    if isinstance(rows, slice):
+        return rows.start + (rows.step or 1) * part
+    return rows[part]
 
 
 def selection(stored: Stored, x: Tensor, sigma: Tensor) -> Selection | None:

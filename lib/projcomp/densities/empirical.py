@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from projcomp import _check
 from projcomp._modes import keepable, plainly, values
 from projcomp.densities._draw import categories
-from projcomp.densities._near import near
+from projcomp.densities._near import Near, near
 from projcomp.densities._scratch import Scratch
 from projcomp.densities._select import Stored, selection, with_selection
 from projcomp.densities._slabs import Slabs, half_squares, plus_mean, slabs_of
@@ -75,10 +76,10 @@ class Empirical(Density):
             centred, centre, level = slabs, slabs.reference, float(slabs.half_squares().min())
             heights = slabs.half_squares(level)
         else:
-            centred, centre, level = _about_a_centre(points, self.weights)
+            centred, centre, level = about_a_centre(points, self.weights)
             heights = half_squares(centred, level)
         self._local[points.device] = with_selection(
-            centred, centre, heights, self.weights.log(), level
+            points, centred, centre, heights, self.weights.log(), level
         )
 
     def __repr__(self):
@@ -104,81 +105,24 @@ class Empirical(Density):
         return self._where_it_matters(self._mean, x, sigma)[0]
 
     def _where_it_matters(self, evaluate, x, sigma):
-        """The answers of evaluate(x, sigma, stored, rows), on the points that can have a share."""
-        given = values(sigma)
-        if bool((given < _SMALLEST_SIGMA).any()):
-            raise ValueError(
-                f"sigma must be > 0 (at least {_SMALLEST_SIGMA:g}): an empirical distribution has "
-                f"no density at 0; got {float(given.min()):g}"
-            )
+        """The answers of evaluate(x, sigma, stored), on the points that can have a share."""
+        positive(sigma)
         stored = self._parameters(x.device)
         select = selection(stored, x, sigma)
         if select is None:
             return evaluate(x, sigma, stored)
-        parts = [evaluate(y, s, stored.at(rows), rows) for y, s, rows in select.parts(x, sigma)]
-        return parts[0] if len(parts) == 1 else [_joined(p) for p in zip(*parts, strict=True)]
+        parts = [evaluate(y, s, stored.at(rows)) for y, s, rows in select.parts(x, sigma)]
+        return [joined(part) for part in zip(*parts, strict=True)]
 
-    def _only_log_prob(self, x, sigma, stored, rows=None):
-        return self._posterior(x, sigma, stored, rows, log_prob_alone=True)[:1]
+    def _only_log_prob(self, x, sigma, stored):
+        return (posterior(x, sigma, stored, log_prob_alone=True).log_prob,)
 
-    def _both(self, x, sigma, stored, rows=None):
-        log_prob, share, close = self._posterior(x, sigma, stored, rows)
-        if close is not None:
-            pull = (close.anchor.T - x) + close.mean(share)
-        else:  # from the centre, so that a large common offset costs no digits
-            pull = plus_mean(stored.centre[:, None] - x, stored.centred, share)
-        return log_prob, pull / sigma**2
+    def _both(self, x, sigma, stored):
+        found = posterior(x, sigma, stored)
+        return found.log_prob, found.pull(x) / sigma**2
 
-    def _mean(self, x, sigma, stored, rows=None):
-        _, share, close = self._posterior(x, sigma, stored, rows)
-        if close is not None:
-            return (close.anchor.T + close.mean(share),)
-        return (plus_mean(stored.centre[:, None].expand_as(x), stored.centred, share),)
-
-    def _posterior(self, x, sigma, stored, rows, log_prob_alone=False):
-        """log p^sigma (B,), the posterior probability of each point, (N, B), and a `Near` or None.
-
-        Of the stored points, which are those at `rows`; no probabilities for the log_prob alone.
-        |x - p|^2 = |x - c|^2 - 2 (x - c).(p - c) + |p - c|^2 about the centre c: the first term is
-        common to every point, so it stays out of the softmax and costs no digits there.
-        """
-        centred, centre, heights, log_weights, level, _ = stored
-        # One (N, B) array, overwritten unless gradients are recorded.
-        here = Scratch(x, sigma).inplace
-        offset = x - centre[:, None]
-        precision = sigma**-2
-        if isinstance(centred, Slabs):
-            share = centred.products(offset, heights)
-        else:
-            share = torch.addmm(heights[:, None], centred, offset, beta=-1.0)
-        squares = (offset * offset).sum(0)
-        close = near(self.points, stored.lengths(), squares, share, precision, log_weights, rows)
-        if close is None:
-            nearest, common = share.detach().amax(0), level
-        else:
-            nearest = share.gather(0, close.best[None])[0]
-            squares = (x - close.anchor.T).square().sum(0)
-        share = torch.sub(share, nearest, out=here(share))
-        share = torch.addcmul(log_weights[:, None], share, precision, out=here(share))
-        if close is not None:
-            exact = close.products(x) * precision.expand(x.shape[1])[close.columns]
-            share = share.index_put((close.rows, close.columns), exact + log_weights[close.rows])
-            nearest, common = torch.zeros_like(nearest), 0.0
-        top = share.detach().amax(0)
-        share = torch.exp(torch.sub(share, top, out=here(share)), out=here(share))
-        total = share.sum(0)
-        log_prob = (
-            total.log()
-            + top
-            + precision * (nearest - common - 0.5 * squares)
-            - 0.5 * self.dim * (math.log(2 * math.pi) + 2 * sigma.log())
-        )
-        if log_prob_alone:
-            return log_prob, None, close
-        share = torch.div(share, total, out=here(share))
-        if self.dim >= _SEVERAL:
-            share = torch.threshold(share, _LEAST_SHARE, 0.0, out=here(share))
-        return log_prob, share, close
+    def _mean(self, x, sigma, stored):
+        return (posterior(x, sigma, stored).mean(x),)
 
     def _parameters(self, device):
         if device in self._local:
@@ -196,7 +140,91 @@ class Empirical(Density):
         return max(1, _LOGITS // len(self.points))
 
 
-def _about_a_centre(points: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, float]:
+class Posterior(NamedTuple):
+    """log p^sigma (B,), the posterior probability of each stored point, (N, B), and a `Near`."""
+
+    log_prob: Tensor
+    share: Tensor
+    close: Near | None
+    stored: Stored
+
+    def pull(self, x: Tensor) -> Tensor:
+        """The posterior mean less x, (n, B), so that a large common offset costs no digits."""
+        if self.close is not None:
+            return (self.close.anchor.T - x) + self.close.mean(self.share)
+        stored = self.stored
+        return plus_mean(stored.centre[:, None] - x, stored.centred, self.share)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """The posterior mean: (n, B)."""
+        if self.close is not None:
+            return self.close.anchor.T + self.close.mean(self.share)
+        stored = self.stored
+        return plus_mean(stored.centre[:, None].expand_as(x), stored.centred, self.share)
+
+
+def posterior(x, sigma, stored: Stored, log_prob_alone=False, products=None) -> Posterior:
+    """Of the stored points given x (n, B); no probabilities for the log_prob alone.
+
+    |x - p|^2 = |x - c|^2 - 2 (x - c).(p - c) + |p - c|^2 about the centre c: the first term is
+    common to every point, so it stays out of the softmax and costs no digits there.
+
+    products: (x - c).(p - c) - |p - c|^2 / 2 + level of each point, (N, B), where they are known;
+    overwritten.
+    """
+    centred, centre, heights, log_weights, level = stored[1:6]
+    # One (N, B) array, overwritten unless gradients are recorded.
+    here = Scratch(x, sigma).inplace
+    offset = x - centre[:, None]
+    precision = sigma**-2
+    if products is not None:
+        share = products
+    elif isinstance(centred, Slabs):
+        share = centred.products(offset, heights)
+    else:
+        share = torch.addmm(heights[:, None], centred, offset, beta=-1.0)
+    squares = (offset * offset).sum(0)
+    lengths = stored.lengths()
+    close = near(stored.points, lengths, squares, share, precision, log_weights, stored.rows)
+    if close is None:
+        nearest, common = share.detach().amax(0), level
+    else:
+        nearest = share.gather(0, close.best[None])[0]
+        squares = (x - close.anchor.T).square().sum(0)
+    share = torch.sub(share, nearest, out=here(share))
+    share = torch.addcmul(log_weights[:, None], share, precision, out=here(share))
+    if close is not None:
+        exact = close.products(x) * precision.expand(x.shape[1])[close.columns]
+        share = share.index_put((close.rows, close.columns), exact + log_weights[close.rows])
+        nearest, common = torch.zeros_like(nearest), 0.0
+    top = share.detach().amax(0)
+    share = torch.exp(torch.sub(share, top, out=here(share)), out=here(share))
+    total = share.sum(0)
+    log_prob = (
+        total.log()
+        + top
+        + precision * (nearest - common - 0.5 * squares)
+        - 0.5 * len(x) * (math.log(2 * math.pi) + 2 * sigma.log())
+    )
+    if log_prob_alone:
+        return Posterior(log_prob, share, close, stored)
+    share = torch.div(share, total, out=here(share))
+    if len(x) >= _SEVERAL:
+        share = torch.threshold(share, _LEAST_SHARE, 0.0, out=here(share))
+    return Posterior(log_prob, share, close, stored)
+
+
+def positive(sigma: Tensor) -> None:
+    """Raise ValueError where point masses have no density."""
+    given = values(sigma)
+    if bool((given < _SMALLEST_SIGMA).any()):
+        raise ValueError(
+            f"sigma must be > 0 (at least {_SMALLEST_SIGMA:g}): an empirical distribution has no "
+            f"density at 0; got {float(given.min()):g}"
+        )
+
+
+def about_a_centre(points: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, float]:
     """Points (N, n) less a centre, the centre (n,), and half the least squared norm."""
     centre, norms = weights @ points, half_squares(points)
     offset = float(centre @ centre)
@@ -207,6 +235,8 @@ def _about_a_centre(points: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, fl
     return points, torch.zeros_like(centre), float(norms.min())
 
 
-def _joined(parts: tuple[Tensor, ...]) -> Tensor:
+def joined(parts: tuple[Tensor, ...]) -> Tensor:
     """Parts (.., b) as one (.., B), laid out by columns."""
+    if len(parts) == 1:
+        return parts[0]
     return torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1)

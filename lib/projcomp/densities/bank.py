@@ -1,0 +1,324 @@
+"""One bank of points, and many densities: each the empirical distribution of some of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from projcomp import _check
+from projcomp._modes import keepable, plainly
+from projcomp.densities._draw import categories
+from projcomp.densities._family import Family
+from projcomp.densities._select import Member, Rows, Stored, selection, with_selection
+from projcomp.densities._slabs import half_squares, plus_mean
+from projcomp.densities.base import Density
+from projcomp.densities.empirical import Posterior, about_a_centre, joined, positive, posterior
+
+_LOGITS = 1 << 25
+"""Most entries of a (points, batch) matrix; larger batches are cut."""
+_LEAST_SELECTED = 512
+"""Fewer points than these are as fast without a selection."""
+
+
+class Bank(Family):
+    """Points, such as all pictures of a collection, of which a prompt names some.
+
+    Densities of one bank that are evaluated together (in a composition, its samplers, weights and
+    interaction) share one product of x with the points, and the composed score takes a second one,
+    however many there are. Nothing is copied for a density but its rows; where these are evenly
+    spaced, as the rows and columns of a table are, not even those.
+
+    Args:
+        points: (N, n), or pictures (N, *shape). Kept as float64 and not copied if it is that.
+
+    Raises ValueError for another shape, N = 0, NaN or infinity.
+    """
+
+    @plainly
+    def __init__(self, points):
+        points = _check.real("points", points).detach()
+        if points.ndim < 2 or 0 in points.shape:
+            raise ValueError(
+                f"points must have shape (N, n) or (N, *shape), all >= 1, got {tuple(points.shape)}"
+            )
+        if _check.largest(points) > _check.LARGEST:
+            raise ValueError(f"points must be at most {_check.LARGEST:g} in magnitude")
+        self.shape = tuple(points.shape[1:])
+        self.points = points.flatten(1)
+        self._local: dict[torch.device, Stored] = {}
+        self._prepare()
+
+    def __repr__(self):
+        return f"Bank(points={len(self)}, shape={self.shape})"
+
+    def __len__(self):
+        return len(self.points)
+
+    @plainly
+    def _prepare(self) -> None:
+        points = self.points
+        equal = points.new_full((len(points),), 1.0 / len(points))
+        centred, centre, level = about_a_centre(points, equal)
+        heights = half_squares(centred, level)
+        self._local[points.device] = with_selection(
+            points, centred, centre, heights, equal.log(), level
+        )
+
+    def __getstate__(self):
+        return {**self.__dict__, "_local": {}}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._prepare()
+
+    def density(self, rows=None, weights=None) -> Subset:
+        """The empirical distribution of the points at `rows`.
+
+        rows: (m,) integers, each at most once, or a mask (N,) of booleans; None: all points.
+        weights: (m,), >= 0, summing to one; None for equal weights.
+
+        Raises ValueError for rows that are not in the bank, none at all, or bad weights.
+        """
+        return Subset(self, rows, weights)
+
+    # -- several densities at once ------------------------------------------------------------
+
+    def scores(self, densities, x, sigma):
+        return self.log_probs_and_scores(densities, x, sigma)[1]
+
+    def log_probs(self, densities, x, sigma):
+        parts = self._posteriors(densities, x, sigma, log_prob_alone=True)
+        return _together([(shared.log_probs(),) for _, _, shared in parts])[0]
+
+    def log_probs_and_scores(self, densities, x, sigma):
+        parts = self._posteriors(densities, x, sigma)
+        return _together([(sh.log_probs(), sh.pulls(y) / s**2) for y, s, sh in parts])
+
+    def product_score(self, densities, exponents, x, sigma):
+        """One product for all of them: the posteriors are added before it."""
+        parts = self._posteriors(densities, x, sigma)
+        return _together([(sh.combined(exponents, y) / s**2,) for y, s, sh in parts])[0]
+
+    def means(self, densities, x, sigma):
+        """The posterior mean of each: (len(densities), n, B)."""
+        parts = self._posteriors(densities, x, sigma)
+        return _together([(sh.means(y),) for y, _, sh in parts])[0]
+
+    def _posteriors(self, densities: Sequence[Subset], x, sigma, log_prob_alone=False):
+        """Parts of the columns of x, with their levels and what the densities share there."""
+        positive(sigma)
+        stored = self._parameters(x.device)
+        logs = [density._logs(x.device) for density in densities]
+        members = [(d._rows, _at(log, d._rows)) for d, log in zip(densities, logs, strict=True)]
+        large = max(len(log_weights) for _, log_weights in members) >= _LEAST_SELECTED
+        select = selection(stored, x, sigma) if large else None
+        parts = [(x, sigma, None)] if select is None else select.shared_parts(members, x, sigma)
+        for y, levels, kept in parts:
+            if kept is not None:
+                found = [(rows, log[rows]) for rows, log in zip(kept, logs, strict=True)]
+                yield y, levels, _Shared(stored, found, y, levels, log_prob_alone)
+            else:
+                yield y, levels, _Shared(stored, members, y, levels, log_prob_alone)
+
+    def _parameters(self, device) -> Stored:
+        if device in self._local:
+            return self._local[device]
+        moved = self._local[self.points.device].to(device)
+        if keepable():
+            self._local[device] = moved
+        return moved
+
+
+class _Shared:
+    """The posteriors of some densities given x (n, B), from one product with all of their points.
+
+    members: of each density its rows, None for all, and the log weights there.
+    """
+
+    def __init__(self, stored: Stored, members: Sequence[Member], x, sigma, log_prob_alone):
+        self.union, self.places = _union([rows for rows, _ in members])
+        self.stored = stored
+        self.centred = _at(stored.centred, self.union)
+        heights = _at(stored.heights, self.union)[:, None]
+        products = torch.addmm(heights, self.centred, x - stored.centre[:, None], beta=-1.0)
+        self.found: list[Posterior] = []
+        for (rows, log_weights), place in zip(members, self.places, strict=True):
+            own = _at(products, place)
+            if len(members) > 1 and not isinstance(place, Tensor):
+                own = own.clone()  # it is overwritten
+            part = stored._replace(
+                centred=_at(self.centred, place),
+                heights=_at(stored.heights, rows),
+                log_weights=log_weights,
+                rows=rows,
+                selection=None,
+            )
+            self.found.append(posterior(x, sigma, part, log_prob_alone, own))
+
+    def log_probs(self) -> Tensor:
+        return torch.stack([found.log_prob for found in self.found])
+
+    def means(self, x: Tensor) -> Tensor:
+        return torch.stack([found.mean(x) for found in self.found])
+
+    def pulls(self, x: Tensor) -> Tensor:
+        """The posterior means less x, (m, n, B): those over all points from one product."""
+        whole = [i for i, place in enumerate(self.places) if place is None]
+        whole = [i for i in whole if self.found[i].close is None]
+        pulls = {i: f.pull(x) for i, f in enumerate(self.found) if i not in whole}
+        if whole:
+            shares = torch.cat([self.found[i].share for i in whole], 1)
+            away = (self.stored.centre[:, None] - x).repeat(1, len(whole))
+            joint = plus_mean(away, self.centred, shares).unflatten(1, (len(whole), x.shape[1]))
+            pulls |= {i: joint[:, j] for j, i in enumerate(whole)}
+        return torch.stack([pulls[i] for i in range(len(self.found))])
+
+    def combined(self, exponents: Sequence[float], x: Tensor) -> Tensor:
+        """sum_j c_j (posterior mean_j - x): (n, B)."""
+        terms = list(zip(self.found, self.places, exponents, strict=True))
+        plain = [term for term in terms if term[0].close is None]
+        total = sum((c * found.pull(x) for found, _, c in terms if found.close is not None), 0.0)
+        if not plain:
+            return total
+        share = x.new_zeros((len(self.centred), x.shape[1]))
+        for found, place, exponent in plain:
+            own = exponent * found.share
+            if isinstance(place, Tensor):
+                share = share.index_add(0, place, own)
+            elif place is None:
+                share = share + own
+            else:
+                share = share.slice_scatter(
+                    share[place] + own, 0, place.start, place.stop, place.step
+                )
+        away = sum(exponent for *_, exponent in plain) * (self.stored.centre[:, None] - x)
+        return total + plus_mean(away, self.centred, share)
+
+
+class Subset(Density):
+    """The empirical distribution of some points of a `Bank`, exact at every sigma > 0.
+
+    Made by `Bank.density`. Evaluated with others of its bank, in a composition, it shares their
+    product with the points; alone it takes one with its own points only.
+    """
+
+    def __init__(self, bank: Bank, rows=None, weights=None):
+        super().__init__(bank.points.shape[1])
+        self.bank = self._family = bank
+        index = _chosen(rows, len(bank))
+        count = len(bank) if index is None else len(index)
+        home = bank.points.device
+        if weights is None:
+            weights = torch.full((count,), 1.0 / count, dtype=torch.float64, device=home)
+        weights = _check.probabilities("weights", weights).to(home)
+        if len(weights) != count:
+            raise ValueError(
+                f"weights must have shape ({count},), one for each row, got {tuple(weights.shape)}"
+            )
+        self.weights = weights
+        self._rows = None if index is None else _evenly(index.to(home))
+        log = torch.full((len(bank),), -math.inf, dtype=torch.float64, device=home)
+        log[slice(None) if self._rows is None else self._rows] = weights.log()
+        self._log = log
+
+    @property
+    def shape(self):
+        return self.bank.shape
+
+    @property
+    def rows(self) -> Tensor:
+        """Which points of the bank it has: (m,)."""
+        return _at(torch.arange(len(self.bank), device=self._log.device), self._rows)
+
+    @property
+    def points(self) -> Tensor:
+        """They themselves: (m, n)."""
+        return _at(self.bank.points, self._rows)
+
+    def __repr__(self):
+        return f"Subset(points={len(self.weights)} of {len(self.bank)}, shape={self.shape})"
+
+    def _logs(self, device) -> Tensor:
+        """Log weights of all points of the bank: (N,)."""
+        return self._log.to(device)
+
+    def _log_prob(self, x, sigma):
+        return self.bank.log_probs([self], x, sigma)[0]
+
+    def _score(self, x, sigma):
+        return self.bank.product_score([self], [1.0], x, sigma)
+
+    def _log_prob_and_score(self, x, sigma):
+        log_probs, scores = self.bank.log_probs_and_scores([self], x, sigma)
+        return log_probs[0], scores[0]
+
+    def _denoise(self, x, sigma):
+        return self.bank.means([self], x, sigma)[0]
+
+    def _sample(self, n, generator, device):
+        index = categories(self.weights.to(device), n, generator)
+        return self.points.to(device)[index]
+
+    def _chunk(self, device):
+        return max(1, _LOGITS // len(self.weights))
+
+
+def _chosen(rows, count: int) -> Tensor | None:
+    """Rows of a bank of `count` points as (m,) integers; None for all of them."""
+    if rows is None:
+        return None
+    rows = torch.as_tensor(rows, device="cpu")
+    if rows.dtype == torch.bool:
+        if rows.shape != (count,):
+            raise ValueError(
+                f"rows must be a mask of shape ({count},), got shape {tuple(rows.shape)}"
+            )
+        rows = rows.nonzero()[:, 0]
+    if rows.ndim != 1 or len(rows) == 0 or rows.is_floating_point() or rows.is_complex():
+        raise ValueError(
+            f"rows must be one or more integers, (m,), or a mask, got {rows.dtype} of shape "
+            f"{tuple(rows.shape)}"
+        )
+    if int(rows.min()) < 0 or int(rows.max()) >= count:
+        raise ValueError(
+            f"rows must lie between 0 and {count - 1}, got {int(rows.min())} to {int(rows.max())}"
+        )
+    if len(rows.unique()) < len(rows):
+        raise ValueError("rows must not name a point twice; give it more weight")
+    return rows.long()
+
+
+def _evenly(rows: Tensor) -> Rows:
+    """The same as a slice, which copies nothing, where the rows are evenly spaced."""
+    steps = rows.diff()
+    if len(rows) == 1 or (bool((steps == steps[0]).all()) and int(steps[0]) > 0):
+        step = int(steps[0]) if len(rows) > 1 else 1
+        return slice(int(rows[0]), int(rows[-1]) + 1, step)
+    return rows
+
+
+def _at(values: Tensor, rows: Rows | None) -> Tensor:
+    return values if rows is None else values[rows]
+
+
+def _union(each: Sequence[Rows | None]) -> tuple[Rows | None, list[Rows | None]]:
+    """All rows that are in one of several sets, and where the rows of each are among them."""
+    if len(each) == 1 or any(rows is None for rows in each):
+        return (each[0], [None]) if len(each) == 1 else (None, list(each))
+    device = next((rows.device for rows in each if isinstance(rows, Tensor)), None)
+    listed = [
+        torch.arange(rows.start, rows.stop, rows.step, device=device)
+        if isinstance(rows, slice)
+        else rows
+        for rows in each
+    ]
+    union = torch.cat(listed).unique()
+    return union, [torch.searchsorted(union, rows) for rows in listed]
+
+
+def _together(parts: list[tuple[Tensor, ...]]) -> list[Tensor]:
+    """The same answers of several parts of the columns, joined."""
+    return [joined(part) for part in zip(*parts, strict=True)]
