@@ -52,8 +52,8 @@ _HOME = {
     "Lattice": "widgets",
 }
 _MODULES = (
-    "adapters", "densities", "composition", "diagnostics", "grid", "metrics", "networks", "noise",
-    "plots", "samplers", "scenes", "tables", "warps", "widgets",
+    "adapters", "densities", "composition", "diagnostics", "emoji", "grid", "metrics", "networks",
+    "noise", "plots", "samplers", "scenes", "tables", "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
