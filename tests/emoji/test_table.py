@@ -270,6 +270,8 @@ def test_a_table_of_anything_else():
     codes = Table([[[1.0], [2.0]], [[3.0], [4.0]]], ["a", "b"], ["c", "d"])
     x = torch.zeros(1, dtype=torch.float64)
     close(codes.density(content="b").denoise(x, 1e4), x + 3.5, 1e-6)
+    content, style = codes.nearest(torch.tensor([[2.4], [2.6], [-9.0]], dtype=torch.float64))
+    assert content.tolist() == [0, 1, 0] and style.tolist() == [1, 0, 0]
     with pytest.raises(ValueError, match="category must be None: the table has none, got 'e'"):
         codes.density(category="e")
 
