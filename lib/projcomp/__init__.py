@@ -53,7 +53,7 @@ _HOME = {
 }
 _MODULES = (
     "adapters", "densities", "composition", "diagnostics", "emoji", "grid", "metrics", "networks",
-    "noise", "plots", "samplers", "scenes", "tables", "warps", "widgets",
+    "noise", "photographs", "plots", "samplers", "scenes", "tables", "warps", "widgets",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]
