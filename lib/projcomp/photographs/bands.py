@@ -41,7 +41,7 @@ class Bands:
     Raises ValueError unless 1 <= low < pixels.
     """
 
-    def __init__(self, pixels: int = 48, low: int = 8):
+    def __init__(self, pixels: int = 36, low: int = 6):
         self.pixels, self.low = _check.count("pixels", pixels), _check.count("low", low)
         if self.low >= self.pixels:
             raise ValueError(f"low must be less than pixels = {self.pixels}, got {self.low}")

@@ -37,7 +37,7 @@ def load(name: str) -> Tensor:
     return _sheet()[index].double() / 127.5 - 1.0
 
 
-def patches(photograph, pixels: int = 48, step: int = 16) -> Tensor:
+def patches(photograph, pixels: int = 36, step: int = 27) -> Tensor:
     """The square patches of a photograph that lie on a grid, row by row: (N, pixels^2), float64.
 
     Args:
