@@ -119,6 +119,42 @@ def test_together_where_few_points_matter(names, sigma, always):
     same(shared, separate, where(40), sigma)
 
 
+def test_a_product_of_exponents_that_do_not_sum_to_one():
+    bank = pc.Bank(3.0 + points())
+    shared, separate = (
+        pc.simple_product(parts)
+        for parts in zip(*(pair(name, bank) for name in ("a style", "a content")), strict=True)
+    )
+    same(shared, separate, where(), 0.8)
+
+
+def test_next_to_no_weight_is_weighed_when_points_are_selected(always):
+    """The nearest point has hardly any: another one decides."""
+    bank = pc.Bank(points())
+    weights = torch.full((CONTENTS,), 1e-60, dtype=F64)
+    weights[0] = 1 - weights[1:].sum()
+    rows = torch.arange(CONTENTS)
+    shared = pc.compose(bank.density(), [bank.density(rows, weights)])
+    separate = pc.compose(pc.Empirical(bank.points), [pc.Empirical(bank.points[rows], weights)])
+    x = bank.points[3:9] + 1e-3
+    same(shared, separate, x, 0.4)
+    same(shared, separate, x, 0.4)
+
+
+def test_long_points_that_float32_cannot_tell_apart(always):
+    """The bound on its errors is that of the points that are meant, not of shorter ones."""
+    generator = seeded(4)
+    close_by = 10.0 * normal(generator, 1, 3000) + 2e-5 * normal(generator, 40, 3000)
+    bank = pc.Bank(torch.cat([1e-3 * normal(generator, 40, 3000), close_by]))
+    rows = torch.randperm(40, generator=generator) + 40
+    shared, alone = bank.density(rows), pc.Empirical(bank.points[rows])
+    x = close_by[:16] + 1e-6 * normal(generator, 16, 3000)
+    for _ in range(2):
+        close_in_scale(shared.score(x, 1e-5), alone.score(x, 1e-5), 1e-6)
+        found = pc.compose(bank.density(), [shared]).scores(x, 1e-5)[1]
+        close_in_scale(found, alone.score(x, 1e-5), 1e-6)
+
+
 def test_the_selected_points_of_each_density_are_its_own(always):
     """Near a point of the one the other's nearest is far: it would be lost with the rest."""
     bank = pc.Bank(100 * points())
@@ -136,7 +172,7 @@ def test_points_far_apart_for_the_level(names):
     shared, separate = compositions(names, pc.Bank(far))
     x = far[:12] + 0.2 * points(12, seed=2)
     for sigma in (0.3, 1.0):
-        same(shared, separate, x, sigma, 1e-7)
+        same(shared, separate, x, sigma, 1e-9)
 
 
 @pytest.mark.parametrize("name", ["everything", "scattered", "a content"])
