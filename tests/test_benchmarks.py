@@ -39,6 +39,15 @@ def test_the_benchmark_of_steps_runs():
     assert errors["sde2m"] < errors["sde"]
 
 
+def test_the_benchmark_of_a_bank_runs():
+    done = run("--quick", "--repeats", "1", "--threads", "1", name="bank.py")
+    assert done.returncode == 0, done.stderr
+    for words in ("content x style", "category x style", "two weightings"):
+        rows = [line for line in done.stdout.splitlines() if line.startswith(f"  {words}, ")]
+        assert len(rows) == 3
+        assert all(float(number) > 0 for row in rows for number in row.split()[-6:])
+
+
 def test_the_table_of_peers_is_printed():
     done = run("--quick", "--repeats", "1", name="peers.py")
     assert done.returncode == 0, done.stderr

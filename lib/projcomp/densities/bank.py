@@ -12,10 +12,11 @@ from projcomp import _check
 from projcomp._modes import keepable, plainly
 from projcomp.densities._draw import categories
 from projcomp.densities._family import Family
-from projcomp.densities._select import Member, Rows, Stored, selection, with_selection
-from projcomp.densities._slabs import half_squares, plus_mean
+from projcomp.densities._select import Rows, Stored, selection, with_selection
+from projcomp.densities._shared import Shared, at, in_one
+from projcomp.densities._slabs import half_squares
 from projcomp.densities.base import Density
-from projcomp.densities.empirical import Posterior, about_a_centre, joined, positive, posterior
+from projcomp.densities.empirical import about_a_centre, positive
 
 _LOGITS = 1 << 25
 """Most entries of a (points, batch) matrix; larger batches are cut."""
@@ -91,37 +92,37 @@ class Bank(Family):
 
     def log_probs(self, densities, x, sigma):
         parts = self._posteriors(densities, x, sigma, log_prob_alone=True)
-        return _together([(shared.log_probs(),) for _, _, shared in parts])[0]
+        return in_one([(shared.log_probs(),) for _, _, shared in parts])[0]
 
     def log_probs_and_scores(self, densities, x, sigma):
         parts = self._posteriors(densities, x, sigma)
-        return _together([(sh.log_probs(), sh.pulls(y) / s**2) for y, s, sh in parts])
+        return in_one([(sh.log_probs(), sh.pulls(y) / s**2) for y, s, sh in parts])
 
     def product_score(self, densities, exponents, x, sigma):
         """One product for all of them: the posteriors are added before it."""
         parts = self._posteriors(densities, x, sigma)
-        return _together([(sh.combined(exponents, y) / s**2,) for y, s, sh in parts])[0]
+        return in_one([(sh.combined(exponents, y) / s**2,) for y, s, sh in parts])[0]
 
     def means(self, densities, x, sigma):
         """The posterior mean of each: (len(densities), n, B)."""
         parts = self._posteriors(densities, x, sigma)
-        return _together([(sh.means(y),) for y, _, sh in parts])[0]
+        return in_one([(sh.means(y),) for y, _, sh in parts])[0]
 
     def _posteriors(self, densities: Sequence[Subset], x, sigma, log_prob_alone=False):
         """Parts of the columns of x, with their levels and what the densities share there."""
         positive(sigma)
         stored = self._parameters(x.device)
         logs = [density._logs(x.device) for density in densities]
-        members = [(d._rows, _at(log, d._rows)) for d, log in zip(densities, logs, strict=True)]
+        members = [(d._rows, at(log, d._rows)) for d, log in zip(densities, logs, strict=True)]
         large = max(len(log_weights) for _, log_weights in members) >= _LEAST_SELECTED
         select = selection(stored, x, sigma) if large else None
         parts = [(x, sigma, None)] if select is None else select.shared_parts(members, x, sigma)
         for y, levels, kept in parts:
             if kept is not None:
                 found = [(rows, log[rows]) for rows, log in zip(kept, logs, strict=True)]
-                yield y, levels, _Shared(stored, found, y, levels, log_prob_alone)
+                yield y, levels, Shared(stored, found, y, levels, log_prob_alone)
             else:
-                yield y, levels, _Shared(stored, members, y, levels, log_prob_alone)
+                yield y, levels, Shared(stored, members, y, levels, log_prob_alone)
 
     def _parameters(self, device) -> Stored:
         if device in self._local:
@@ -130,72 +131,6 @@ class Bank(Family):
         if keepable():
             self._local[device] = moved
         return moved
-
-
-class _Shared:
-    """The posteriors of some densities given x (n, B), from one product with all of their points.
-
-    members: of each density its rows, None for all, and the log weights there.
-    """
-
-    def __init__(self, stored: Stored, members: Sequence[Member], x, sigma, log_prob_alone):
-        self.union, self.places = _union([rows for rows, _ in members])
-        self.stored = stored
-        self.centred = _at(stored.centred, self.union)
-        heights = _at(stored.heights, self.union)[:, None]
-        products = torch.addmm(heights, self.centred, x - stored.centre[:, None], beta=-1.0)
-        self.found: list[Posterior] = []
-        for (rows, log_weights), place in zip(members, self.places, strict=True):
-            own = _at(products, place)
-            if len(members) > 1 and not isinstance(place, Tensor):
-                own = own.clone()  # it is overwritten
-            part = stored._replace(
-                centred=_at(self.centred, place),
-                heights=_at(stored.heights, rows),
-                log_weights=log_weights,
-                rows=rows,
-                selection=None,
-            )
-            self.found.append(posterior(x, sigma, part, log_prob_alone, own))
-
-    def log_probs(self) -> Tensor:
-        return torch.stack([found.log_prob for found in self.found])
-
-    def means(self, x: Tensor) -> Tensor:
-        return torch.stack([found.mean(x) for found in self.found])
-
-    def pulls(self, x: Tensor) -> Tensor:
-        """The posterior means less x, (m, n, B): those over all points from one product."""
-        whole = [i for i, place in enumerate(self.places) if place is None]
-        whole = [i for i in whole if self.found[i].close is None]
-        pulls = {i: f.pull(x) for i, f in enumerate(self.found) if i not in whole}
-        if whole:
-            shares = torch.cat([self.found[i].share for i in whole], 1)
-            away = (self.stored.centre[:, None] - x).repeat(1, len(whole))
-            joint = plus_mean(away, self.centred, shares).unflatten(1, (len(whole), x.shape[1]))
-            pulls |= {i: joint[:, j] for j, i in enumerate(whole)}
-        return torch.stack([pulls[i] for i in range(len(self.found))])
-
-    def combined(self, exponents: Sequence[float], x: Tensor) -> Tensor:
-        """sum_j c_j (posterior mean_j - x): (n, B)."""
-        terms = list(zip(self.found, self.places, exponents, strict=True))
-        plain = [term for term in terms if term[0].close is None]
-        total = sum((c * found.pull(x) for found, _, c in terms if found.close is not None), 0.0)
-        if not plain:
-            return total
-        share = x.new_zeros((len(self.centred), x.shape[1]))
-        for found, place, exponent in plain:
-            own = exponent * found.share
-            if isinstance(place, Tensor):
-                share = share.index_add(0, place, own)
-            elif place is None:
-                share = share + own
-            else:
-                share = share.slice_scatter(
-                    share[place] + own, 0, place.start, place.stop, place.step
-                )
-        away = sum(exponent for *_, exponent in plain) * (self.stored.centre[:, None] - x)
-        return total + plus_mean(away, self.centred, share)
 
 
 class Subset(Density):
@@ -231,12 +166,12 @@ class Subset(Density):
     @property
     def rows(self) -> Tensor:
         """Which points of the bank it has: (m,)."""
-        return _at(torch.arange(len(self.bank), device=self._log.device), self._rows)
+        return at(torch.arange(len(self.bank), device=self._log.device), self._rows)
 
     @property
     def points(self) -> Tensor:
         """They themselves: (m, n)."""
-        return _at(self.bank.points, self._rows)
+        return at(self.bank.points, self._rows)
 
     def __repr__(self):
         return f"Subset(points={len(self.weights)} of {len(self.bank)}, shape={self.shape})"
@@ -298,27 +233,3 @@ def _evenly(rows: Tensor) -> Rows:
         step = int(steps[0]) if len(rows) > 1 else 1
         return slice(int(rows[0]), int(rows[-1]) + 1, step)
     return rows
-
-
-def _at(values: Tensor, rows: Rows | None) -> Tensor:
-    return values if rows is None else values[rows]
-
-
-def _union(each: Sequence[Rows | None]) -> tuple[Rows | None, list[Rows | None]]:
-    """All rows that are in one of several sets, and where the rows of each are among them."""
-    if len(each) == 1 or any(rows is None for rows in each):
-        return (each[0], [None]) if len(each) == 1 else (None, list(each))
-    device = next((rows.device for rows in each if isinstance(rows, Tensor)), None)
-    listed = [
-        torch.arange(rows.start, rows.stop, rows.step, device=device)
-        if isinstance(rows, slice)
-        else rows
-        for rows in each
-    ]
-    union = torch.cat(listed).unique()
-    return union, [torch.searchsorted(union, rows) for rows in listed]
-
-
-def _together(parts: list[tuple[Tensor, ...]]) -> list[Tensor]:
-    """The same answers of several parts of the columns, joined."""
-    return [joined(part) for part in zip(*parts, strict=True)]
