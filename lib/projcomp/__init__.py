@@ -50,6 +50,7 @@ _HOME = {
     "Sandbox": "widgets",
     "Square": "widgets",
     "Lattice": "widgets",
+    "Prompt": "widgets",
 }
 _MODULES = (
     "adapters", "densities", "composition", "diagnostics", "emoji", "grid", "metrics", "networks",

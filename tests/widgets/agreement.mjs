@@ -58,6 +58,7 @@ export function compare(math, fixture, compareVerdicts) {
   }
   for (const c of fixture.squares) compareSquare(math, c, add);
   for (const c of fixture.lattices) compareLattice(math, c, add);
+  for (const c of fixture.prompts) comparePrompt(math, c, add);
   compareVerdicts(math, fixture.verdicts, add);
   return report;
 }
@@ -134,5 +135,38 @@ function compareLattice(math, c, add) {
     while (!way.done) way.advance();
     add(name("path"), rows(way.states), path);
     add(name("opacities counted"), [...bank.opacities(way.states.at(-1))], counted);
+  }
+}
+
+/** Denoised means, interactions, and every way down the noise with its weights and beliefs. */
+function comparePrompt(math, c, add) {
+  const table = new math.PictureTable(c.bank);
+  const { wanted, levels, guidance, particles } = c;
+  const cell = `${table.contents[wanted.content]}, ${table.styles[wanted.style]}`;
+  const name = (what) => `prompt, ${cell}: ${what}`;
+  const same = (what, mine, theirs) => {
+    if (JSON.stringify(mine) !== JSON.stringify(theirs)) throw new Error(`${name(what)} is ${JSON.stringify(mine)}`);
+  };
+  const pictures = c.values.map((_, k) => [...table.picture(k)]);
+  add(name("pictures"), pictures, c.values);
+  const looks = (weight) => c.sigmas.map((s, i) => table.look(Float64Array.from(c.points[i]), s, wanted, weight));
+  add(name("denoised"), looks(guidance).map(({ mean }) => [...mean]), c.denoised);
+  add(name("interaction"), looks(1).map(({ rate }) => rate), c.rates);
+  for (const [way, theirs] of Object.entries(c.ways)) {
+    const flight = new math.Flight(table, wanted, levels, c.seed, math.WAYS[way]({ guidance, particles }));
+    while (!flight.done) flight.advance();
+    const line = flight.line();
+    const what = (part) => `${way}, ${part}`;
+    add(name(what("states")), flight.states.map((row) => row.map((x) => [...x])), theirs.states);
+    add(name(what("path")), line.map(({ state }) => [...state]), theirs.path);
+    if (way === "weighted") add(name(what("log weights")), flight.logs.map((row) => [...row]), theirs.logs);
+    add(name(what("effective")), flight.effective, theirs.effective);
+    same(what("parents"), flight.parents, theirs.parents);
+    const each = ({ beliefs }) => Object.values(beliefs);
+    add(name(what("beliefs")), line.map((one) => each(one).map((b) => [b.style, b.content, b.entropy])), theirs.beliefs);
+    const tops = (rows, part) => rows.map((row) => row.map((top) => top.map((entry) => entry[part])));
+    add(name(what("shares")), tops(line.map((one) => each(one).map((b) => b.top)), 1), tops(theirs.tops, 1));
+    const outcome = math.outcomeOf(line, levels, wanted.style * table.contents.length + wanted.content);
+    same(what("outcome"), outcome, theirs.outcome);
   }
 }

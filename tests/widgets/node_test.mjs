@@ -11,7 +11,7 @@ const from = (file) => import(pathToFileURL(`${process.env.MODULES}/maths/${file
 const fixture = JSON.parse(readFileSync(process.env.FIXTURE, "utf8"));
 const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
-  await from("warp"), await from("pictures"), await from("pace"), await from("blocks"), await from("gaps"),
+  await from("warp"), await from("pictures"), await from("table"), await from("pace"), await from("blocks"), await from("gaps"),
   await from("draws"), await from("examine"), await from("fit"),
 );
 

@@ -35,7 +35,16 @@ def ancestors(log_weights: Tensor, scheme: str, generator, count: int | None = N
     count = len(log_weights) if count is None else count
     like = {"dtype": torch.float64, "device": log_weights.device}
     offsets = torch.rand(1 if scheme == "systematic" else count, generator=generator, **like)
-    teeth = (torch.arange(count, **like) + offsets) / count
+    return combed(log_weights, offsets, count)
+
+
+def combed(log_weights: Tensor, offsets: Tensor, count: int) -> Tensor:
+    """Indices (count,) of the particles that a comb meets, whose teeth lie at (i + offset) / count.
+
+    offsets: one for all teeth, or one each, in [0, 1).
+    """
+    teeth = torch.arange(count, dtype=torch.float64, device=log_weights.device)
+    teeth = (teeth + offsets) / count
     edges = torch.softmax(log_weights.to(torch.float64), 0).cumsum(0)
     last = torch.searchsorted(edges, edges[-1:])  # the last one that weighs anything
     return torch.minimum(torch.searchsorted(edges, teeth, right=True), last)

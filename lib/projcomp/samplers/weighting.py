@@ -36,12 +36,15 @@ class Weighting(ABC):
 
     def step(self, x: Tensor, seen: Seen, high: float, low: float, generator):
         """The particles (n, dim) at `low`, what is seen there, and the gain of log weights (n,)."""
+        return self.carry(x, seen, high, low, normal_like(x, generator) if low > 0.0 else None)
+
+    def carry(self, x: Tensor, seen: Seen, high: float, low: float, noise: Tensor | None):
+        """The same with standard normal noise (n, dim) that is given; None for a step to 0."""
         score, value = seen
         denoised = x + (self.scale * high) ** 2 * score
         if low == 0.0:  # nothing is drawn: the last bit of the path counts by its first point
             return denoised, seen, self.last(value, high)
         ratio = (low / high) ** 2
-        noise = normal_like(x, generator)
         moved = denoised + ratio * (x - denoised) + self.scale * low * (1.0 - ratio) ** 0.5 * noise
         seen = self.see(moved, low)
         return moved, seen, self.gain(value, seen[1], high, low, x, moved, noise)

@@ -8,13 +8,15 @@ _HOME = {
     "Lattice": "lattice",
     "PRESETS": "presets",
     "Preset": "presets",
+    "Prompt": "prompt",
     "READOUTS": "explorer",
     "Sandbox": "sandbox",
     "Square": "square",
 }
 
 __all__ = [
-    "CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Sandbox", "Square",
+    "CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Prompt",
+    "Sandbox", "Square",
 ]  # fmt: skip
 
 

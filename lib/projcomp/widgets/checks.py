@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 from projcomp import _check
 from projcomp.densities import Density
 from projcomp.densities.blocks import density_list
+
+MOST_LEVELS = 100
 
 
 def concepts(value: Sequence[Density], most: int) -> list[Density]:
@@ -29,3 +32,32 @@ def box(name: str, value) -> list[float]:
     if not wanted or not (found[0] < found[2] and found[1] < found[3]):
         raise ValueError(f"{name} must be (left, bottom, right, top), got {found}")
     return found
+
+
+def levels(value) -> list[float]:
+    """Strictly decreasing noise levels > 0."""
+    found = _check.level("levels", value, positive=True)
+    falling = found.ndim == 1 and bool((found[1:] < found[:-1]).all())
+    if not falling or not 2 <= len(found) <= MOST_LEVELS:
+        raise ValueError(
+            f"levels must be 2 to {MOST_LEVELS} strictly decreasing noise levels, got "
+            f"{found.tolist()}"
+        )
+    return found.tolist()
+
+
+def place_in(name: str, value: int | None, values: Sequence) -> int:
+    """An index of `values`; the last one for None."""
+    place = len(values) - 1 if value is None else _check.count(name, value, 0)
+    if place >= len(values):
+        raise ValueError(f"{name} must be below {len(values)}, got {place}")
+    return place
+
+
+def named(name: str, value: str, options: Sequence[str]) -> str:
+    """One of many names; of others the error says which are near."""
+    if value in options:
+        return value
+    near = difflib.get_close_matches(str(value), options, n=3)
+    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise ValueError(f"{name} must be one of the table's {len(options)}, got {value!r}{meant}")

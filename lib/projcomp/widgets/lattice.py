@@ -16,7 +16,7 @@ from projcomp.composition import compose
 from projcomp.densities import Density, Empirical
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
-from projcomp.widgets import lattice_still
+from projcomp.widgets import checks, lattice_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.normals import normals
 from projcomp.widgets.still import Still
@@ -34,7 +34,6 @@ SETTINGS = {
 """The three backgrounds."""
 CLUTTER = ("independent", "capped")
 VIEWS = ("picture", "belief")
-MOST_LEVELS = 100
 MOST_SIDE = 128
 SEEN = 0.02  # the counter looks at coordinates that change by more
 
@@ -115,10 +114,8 @@ class Lattice(Figure):
         touched = [_touched(i, bank, empty, self.blocks[i]) for i, bank in enumerate(banks)]
         self.banks = [_cut(bank, empty, where) for bank, where in zip(banks, touched, strict=True)]
         self._parts = scenes.clutter_parts(self.banks, empty, self.blocks)
-        sigmas = _levels(sigma_grid(0.02, 20.0, 24, rho=7)[:-1] if levels is None else levels)
-        level = len(sigmas) - 1 if level is None else _check.count("level", level, 0)
-        if level >= len(sigmas):
-            raise ValueError(f"level must be below {len(sigmas)}, got {level}")
+        sigmas = checks.levels(sigma_grid(0.02, 20.0, 24, rho=7)[:-1] if levels is None else levels)
+        level = checks.place_in("level", level, sigmas)
         scenes.log_chances_of(len(PLACES), most=most)
         rate = _check.number("rate", rate)
         if not 0 < rate <= 1:
@@ -268,17 +265,6 @@ def _packed(banks: list[Tensor], empty: Tensor, touched: list[Tensor]) -> dict:
         for bank, where in zip(banks, touched, strict=True)
     ]
     return {"empty": text((255 * empty).round(), "u1"), "places": places}
-
-
-def _levels(levels) -> list[float]:
-    sigmas = _check.level("levels", levels, positive=True)
-    falling = sigmas.ndim == 1 and bool((sigmas[1:] < sigmas[:-1]).all())
-    if not falling or not 2 <= len(sigmas) <= MOST_LEVELS:
-        raise ValueError(
-            f"levels must be 2 to {MOST_LEVELS} strictly decreasing noise levels, got "
-            f"{sigmas.tolist()}"
-        )
-    return sigmas.tolist()
 
 
 def _places(chosen) -> list[int]:

@@ -14,16 +14,18 @@ import * as mixture from "./maths/mixture.mjs";
 import * as pace from "./maths/pace.mjs";
 import * as pictures from "./maths/pictures.mjs";
 import * as sampling from "./maths/sampling.mjs";
+import * as table from "./maths/table.mjs";
 import * as warp from "./maths/warp.mjs";
+import { Prompt } from "./prompt/prompt.mjs";
 import { Sandbox } from "./sandbox/sandbox.mjs";
 import { Square } from "./square/square.mjs";
 
-const KINDS = { explorer: Explorer, lattice: Lattice, sandbox: Sandbox, square: Square };
+const KINDS = { explorer: Explorer, lattice: Lattice, prompt: Prompt, sandbox: Sandbox, square: Square };
 
 /** The mathematics, for the tests that hold it against the library. */
 const math = {
   ...blocks, ...composition, ...draws, ...examine, ...field, ...fit, ...gaps, ...mixture, ...pace, ...pictures,
-  ...sampling, ...warp,
+  ...sampling, ...table, ...warp,
 };
 
 export default { render, math };

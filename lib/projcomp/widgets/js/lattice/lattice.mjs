@@ -1,6 +1,7 @@
 // Objects on nine places of a floor: composed pictures of three settings, from the same noise.
 
 import { element, inRoomOf } from "../shared/controls.mjs";
+import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
 import { canvas, common } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
@@ -114,15 +115,7 @@ export class Lattice extends Figure {
 
   paintPane({ canvas, cells, verdict }, { picture, opacities }) {
     const { side } = this.scene;
-    if (canvas.width !== side) canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(side, side);
-    const size = side * side;
-    for (let i = 0; i < size; i++) {
-      for (let c = 0; c < 3; c++) image.data[4 * i + c] = 255 * picture[c * size + i]; // clamps and rounds
-      image.data[4 * i + 3] = 255;
-    }
-    context.putImageData(image, 0, 0);
+    draw.photograph(canvas, picture, side);
     const { chosen } = this.state;
     cells.forEach((cell, place) => {
       cell.textContent = opacities ? opacityText(opacities[place]) : "·";

@@ -279,3 +279,17 @@ export function chart({ context, width, height }, { xs, ys, top, now, colour, in
     context.setLineDash([]);
   }
 }
+
+/** A picture of 3 x side x side values, from `low` (black) to 1 (white). */
+export function photograph(canvas, values, side, low = 0) {
+  if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(side, side);
+  const size = side * side;
+  const scale = 255 / (1 - low);
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = scale * (values[c * size + i] - low); // clamps and rounds
+    image.data[4 * i + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}

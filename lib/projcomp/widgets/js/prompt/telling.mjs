@@ -1,0 +1,24 @@
+// What the prompt says of a sample, in words.
+
+import { levelText } from "../shared/telling.mjs";
+
+export const TITLES = { ode: "ODE", sde: "SDE", guided: "guided SDE", weighted: "weighted" };
+
+/** .25, 1.00, or less than .005 as 0 */
+export function shareText(value) {
+  return value.toFixed(2).replace(/^0/, "");
+}
+
+/** Whether a sample ends as asked for. */
+export const mark = ({ right }) => (right ? "✓ as asked for" : "✗ between two");
+
+/** Where a sample ends, in words for a summary. */
+export function spoken(title, { line, outcome, now }, { contents, styles }, particles) {
+  if (!outcome) return `${title}: still forming.`;
+  const named = (place) => `${contents[place % contents.length]}, ${styles[Math.floor(place / contents.length)]}`;
+  const { content, style } = now.beliefs;
+  const end = outcome.right ? "as asked for" : `between ${outcome.pictures.map(named).join(" and ")}`;
+  const worth = particles ? ` ${line[line.length - 1].effective.toFixed(1)} of ${particles} particles effective.` : "";
+  return `${title}: ${end}. Decided at σ = ${levelText(outcome.decided)}. Belief at this level: `
+    + `content ${shareText(style.content)}, style ${shareText(content.style)}.${worth}`;
+}

@@ -1,0 +1,88 @@
+"""A small table of pictures, and the library's numbers for what the prompt shows of it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import projcomp as pc
+import torch
+from projcomp.widgets.prompt import WAYS
+from torch import Tensor
+
+THINGS = (
+    "ball", "bell", "boat", "book", "cake", "cup", "dog", "drum", "fish", "hat", "key", "leaf",
+)  # fmt: skip
+STYLES = ("painted", "flat", "black lines")
+SIGMAS = [0.1, 0.7, 3.0, 20.0]
+
+
+@cache
+def table(contents: int = 12, pixels: int = 8) -> tuple[Tensor, list[str], list[str]]:
+    """Pictures (3, contents, pixels, pixels, 3) in [-1, 1] that share little with their row or
+    column, so that samplers lose their way."""
+    generator = torch.Generator().manual_seed(5)
+
+    def even(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+    own = even(3, contents, pixels, pixels, 3)
+    thing, hand = even(1, contents, pixels, pixels, 1), even(3, 1, pixels, pixels, 3)
+    pictures = 2 * (0.7 * own + 0.15 * thing + 0.15 * hand) - 1
+    return pictures, list(THINGS[:contents]), list(STYLES)
+
+
+def prompts() -> list[dict]:
+    """Every way of some prompts: all that the page computes."""
+    found = []
+    for content, style, seed, guidance in (
+        ("dog", "flat", 3, 2.5), ("ball", "black lines", 11, 8.0), ("key", "painted", 12, 1.0),
+    ):  # fmt: skip
+        figure = pc.Prompt(
+            table(),
+            content=content,
+            style=style,
+            seed=seed,
+            guidance=guidance,
+            levels=pc.sigma_grid(0.1, 20.0, 24)[:-1],
+        )
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(len(SIGMAS), figure.density().dim, generator=generator).double()
+        middle = figure.density().points[[0, 5, 17, 35]]
+        points = middle + torch.tensor(SIGMAS, dtype=torch.float64)[:, None] * noise
+        pairs = list(zip(points, SIGMAS, strict=True))
+        composition = figure.composition(guidance)
+        plain = figure.composition()
+        ways = {}
+        for way in WAYS:
+            flight, sample = figure.flight(way), figure.sample(way)
+            ways[way] = {
+                "states": flight.states.tolist(),
+                "logs": flight.log_weights.tolist(),
+                "effective": flight.effective.tolist(),
+                "parents": flight.parents.tolist(),
+                "path": sample.path.tolist(),
+                "beliefs": [_numbers(belief) for belief in sample.beliefs],
+                "tops": [[b.top for b in belief.values()] for belief in sample.beliefs],
+                "outcome": sample.outcome._asdict(),
+            }
+        found.append(
+            {
+                "bank": figure.bank,
+                "values": figure.density().points.tolist(),
+                "wanted": dict(zip(("style", "content"), figure.wanted, strict=True)),
+                "particles": figure.particles,
+                "levels": figure.levels,
+                "seed": seed,
+                "guidance": guidance,
+                "sigmas": SIGMAS,
+                "points": points.tolist(),
+                "denoised": [composition.denoise(x, s).tolist() for x, s in pairs],
+                "rates": [float(s**2 * plain.interaction(x, s)) for x, s in pairs],
+                "ways": ways,
+            }
+        )
+    return found
+
+
+def _numbers(beliefs: dict) -> list[list[float]]:
+    return [[belief.style, belief.content, belief.entropy] for belief in beliefs.values()]
