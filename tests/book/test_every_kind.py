@@ -26,6 +26,8 @@ from tests.book.standalone import write_page
 from tests.widgets.kinds import KINDS
 
 WITH_HANDLES = ("explorer", "sandbox", "square")
+# A button that changes the state of the others.
+BUTTONS = {"lattice": "front", "prompt": "Another noise"}
 # What its link holds.
 KEYS = {
     "explorer": (
@@ -38,12 +40,14 @@ KEYS = {
     ),
     "square": ("background", "concepts", "operator", "warp", "amount", "route", "show"),
     "lattice": ("chosen", "clutter", "level", "seed", "view"),
+    "prompt": ("content", "style", "guidance", "level", "seed", "view"),
 }  # fmt: skip
 # A trait, with a value that makes sense and one that makes none.
 TRAITS = {
     "explorer": ("sigma", 3, "far"), "sandbox": ("box", [-9, -9, 9, 9], [1, 0, 0, 1]),
     "square": ("amount", 20, "steep"),
     "lattice": ("chosen", [0], [12]),
+    "prompt": ("guidance", 5, "much"),
 }  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def touch(found: Locator, kind: str) -> None:
         handle(found, "1.0.0").focus()
         found.page.keyboard.press("ArrowUp")
     else:
-        found.get_by_role("button", name="front", exact=True).click()
+        found.get_by_role("button", name=BUTTONS[kind], exact=True).click()
 
 
 def put(found: Locator, key: str, value) -> None:

@@ -12,7 +12,7 @@ from projcomp.widgets import CONTROLS, PRESETS
 
 from tests.book.driving import copied, figure, handle, open_page, state
 from tests.book.standalone import write_page
-from tests.widgets.kinds import lattice
+from tests.widgets.kinds import lattice, prompt
 
 FIGURES = {
     "explorer": lambda: pc.Explorer.from_preset(
@@ -29,6 +29,7 @@ FIGURES = {
     ),
     "square": lambda: pc.Square.from_preset("banana", name="square", show=["grid", "parts"]),
     "lattice": lattice,
+    "prompt": prompt,
 }
 
 
@@ -89,13 +90,17 @@ CHANGES = {
         {"warp": "polar", "amount": 0},
     ],
     "lattice": [{"chosen": [], "clutter": "capped"}, {"level": 3, "seed": 2, "view": "belief"}],
+    "prompt": [
+        {"content": "key", "style": "black lines", "guidance": 4.5},
+        {"level": 3, "seed": 2, "view": "denoised"},
+    ],
 }
 
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_every_kind_in_several_states(page: Page, kind: str):
     found = figure(page, kind)
-    if kind != "lattice":
+    if kind not in ("lattice", "prompt"):
         rebuilt(found, kind)
         handle(found, "0.0.0").focus()
         page.keyboard.press("ArrowUp" if kind == "square" else "ArrowRight")
@@ -124,10 +129,11 @@ def test_the_square_prints_the_differences_that_it_shows(page: Page, warp: str, 
     assert (numbers["product"] > 1) == (warp == "polar")
 
 
-def test_without_a_source_the_lattice_offers_no_python(tmp_path: Path, browser: Browser):
-    alone = write_page(tmp_path, "Alone", {"lattice": lambda: lattice(source="")})
+@pytest.mark.parametrize("make", [lattice, prompt])
+def test_without_a_source_pictures_offer_no_python(tmp_path: Path, browser: Browser, make):
+    alone = write_page(tmp_path, "Alone", {"alone": lambda: make("alone", source="")})
     page = open_page(browser, alone)
-    found = figure(page, "lattice")
+    found = figure(page, "alone")
     assert found.get_by_role("button", name="Copy link").count() == 1
     assert found.get_by_role("button", name="Copy as Python").count() == 0
     page.context.close()

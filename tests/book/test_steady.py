@@ -12,12 +12,13 @@ from projcomp.widgets import CONTROLS
 
 from tests.book.driving import copied, figure, handle, open_page, state, told
 from tests.book.standalone import write_page
-from tests.widgets.kinds import KINDS, lattice, square
+from tests.widgets.kinds import KINDS, lattice, prompt, square
 
 FIGURES = {
     "explorer": lambda: pc.Explorer.from_preset("shear", controls=CONTROLS, name="explorer"),
     "square": square,
     "lattice": lattice,
+    "prompt": prompt,
     "line": lambda: pc.Explorer(
         pc.gaussian([0.0], 1.0),
         [pc.gaussian([1.0], 0.5)],
@@ -75,7 +76,7 @@ def deeds(found: Locator) -> Iterator[str]:
         for option in choice.locator("option").all():
             choice.select_option(option.get_attribute("value"))
             yield f"{option.text_content()}"
-    for button in found.locator(".pc-choices button, .pc-row button").all():
+    for button in found.locator(":is(.pc-choices, .pc-row, .pc-styles) button").all():
         button.click()
         yield f"{button.text_content()} was pressed"
     for key in ("0.0.0", "1.0.0"):
@@ -83,7 +84,15 @@ def deeds(found: Locator) -> Iterator[str]:
             handle(found, key).focus()
             found.page.keyboard.press("ArrowUp")
             yield f"handle {key} was moved"
-    for name in ("All", "None", "New noise", "Another sample", "Copy link", "Reset"):
+    for name in (
+        "All",
+        "None",
+        "New noise",
+        "Another sample",
+        "Another noise",
+        "Copy link",
+        "Reset",
+    ):
         button = found.get_by_role("button", name=name, exact=True)
         if button.count():
             button.click()
@@ -117,7 +126,7 @@ def test_what_follows_a_figure_stays_when_its_numbers_come(
     found = figure(page, kind)
     height = "figure => figure.getBoundingClientRect().height"
     alive = found.evaluate(height)
-    if kind != "lattice":
+    if kind not in ("lattice", "prompt"):
         told(found)
     if kind == "sandbox":
         expect(found.locator(".pc-finding li").first).to_be_visible()

@@ -12,18 +12,22 @@ import projcomp as pc
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
-from projcomp.widgets import explorer_still, lattice_still, square_still
+from projcomp.widgets import explorer_still, lattice_still, prompt_still, square_still
 from projcomp.widgets.explorer import LAYERS
 from projcomp.widgets.explorer_scene import Scene
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.lattice import SETTINGS
+from projcomp.widgets.prompt import WAYS
 from projcomp.widgets.square import LAYERS as SQUARE_LAYERS
 
 from tests.book.driving import figure, open_page
 from tests.book.standalone import write_page
-from tests.widgets.kinds import lattice
+from tests.widgets.kinds import lattice, prompt
 
-SIZES = {"plane": 422, "line": 660, "square": 2 * 342 + 12, "lattice": 3 * 230 + 24}
+SIZES = {
+    "plane": 422, "line": 660, "square": 2 * 342 + 12, "lattice": 3 * 230 + 24,
+    "prompt": 5 * 139 + 4 * 12,
+}  # fmt: skip
 """Widths at which the live pictures are as large as the still ones, in CSS pixels."""
 FIXED = ("kind", "name", "summary", "controls", "presets", "preset", "bank")
 FACE = [layer for layer in LAYERS if layer != "interaction"]  # which hides the composition
@@ -47,7 +51,10 @@ def square(**options) -> pc.Square:
     return pc.Square.from_preset(**{"warp": "banana", **options})
 
 
-FIGURES = {"plane": on_the_plane, "line": on_the_line, "square": square, "lattice": lattice}
+FIGURES = {
+    "plane": on_the_plane, "line": on_the_line, "square": square, "lattice": lattice,
+    "prompt": prompt,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +269,33 @@ def test_the_lattices_pictures_and_numbers_are_the_live_ones(opened: Page, view:
     assert found.locator(".pc-hint:visible").first.inner_text() == lattice_still.HINTS[view]
 
 
-@pytest.mark.parametrize("kind", ["line", "square", "lattice"])
+@pytest.mark.parametrize(("view", "level"), [("noisy", 23), ("noisy", 8), ("denoised", 12)])
+def test_the_prompts_pictures_and_numbers_are_the_live_ones(opened: Page, view: str, level: int):
+    own = prompt(view=view, level=level)
+    other = Drawn(prompt(view=view, level=level, seed=1))
+    found, mine = shown(opened, own), Drawn(own)
+    side = prompt_still.WIDE.side(5)
+    for which, pane in enumerate(prompt_still.panes(own, WAYS)):
+        live = part(found, ".pc-picture", which)
+        place = which * (side + prompt_still.GAP), prompt_still.TITLE, side, side
+        near, far = (distance(live, drawn.cut(*place)) for drawn in (mine, other))
+        assert near < (NEAR * far if which else 6)
+        end = found.locator(".pc-end").nth(which)
+        assert end.locator("div:not(.pc-mark)").all_inner_texts() == pane.lines
+        if not which:
+            continue
+        mind = found.locator(".pc-mind").nth(which - 1)
+        beliefs = pane.sample.beliefs[level].items()
+        rows = [prompt_still.numbers(belief, name) for name, belief in beliefs]
+        assert mind.locator(".pc-number").all_inner_texts() == [
+            text for row in rows for text in row
+        ]
+    assert found.locator(".pc-hint").inner_text() == prompt_still.hint(own)
+    rows = [row.text for row in prompt_still.LEGEND]
+    assert found.locator(".pc-key").all_inner_texts() == rows
+
+
+@pytest.mark.parametrize("kind", ["line", "square", "lattice", "prompt"])
 def test_on_a_phone_panels_are_stacked(browser: Browser, tmp_path: Path, kind: str):
     path = write_page(tmp_path, "Without scripts", {kind: FIGURES[kind]})
     boxes = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import projcomp as pc
 
 from tests.widgets.pictures import rendered
+from tests.widgets.tables import table
 
 
 def explorer(name: str = "explorer", **options) -> pc.Explorer:
@@ -32,8 +33,20 @@ def lattice(name: str = "lattice", **options) -> pc.Lattice:
     return pc.Lattice(*rendered(24, 32), name=name, **given)
 
 
+def prompt(name: str = "prompt", **options) -> pc.Prompt:
+    given = {
+        "content": "dog",
+        "style": "flat",
+        "levels": pc.sigma_grid(0.1, 20.0, 24)[:-1],
+        "source": "from tests.widgets.tables import table as made\ntable = made()",
+        **options,
+    }
+    return pc.Prompt(table(), name=name, **given)
+
+
 KINDS: dict[str, Callable] = {
     "explorer": explorer, "sandbox": sandbox, "square": square, "lattice": lattice,
+    "prompt": prompt,
 }  # fmt: skip
 
 

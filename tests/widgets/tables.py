@@ -46,12 +46,12 @@ def prompts() -> list[dict]:
             levels=pc.sigma_grid(0.1, 20.0, 24)[:-1],
         )
         generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(len(SIGMAS), figure.density().dim, generator=generator).double()
-        middle = figure.density().points[[0, 5, 17, 35]]
+        rows = figure.pictures.flatten(0, 1)
+        noise = torch.randn(len(SIGMAS), rows.shape[1], generator=generator, dtype=torch.float64)
+        middle = rows[[0, 5, 17, 35]]
         points = middle + torch.tensor(SIGMAS, dtype=torch.float64)[:, None] * noise
         pairs = list(zip(points, SIGMAS, strict=True))
-        composition = figure.composition(guidance)
-        plain = figure.composition()
+        composition, plain = figure.composed("guided"), figure.composed("sde")
         ways = {}
         for way in WAYS:
             flight, sample = figure.flight(way), figure.sample(way)
@@ -68,7 +68,7 @@ def prompts() -> list[dict]:
         found.append(
             {
                 "bank": figure.bank,
-                "values": figure.density().points.tolist(),
+                "values": rows.tolist(),
                 "wanted": dict(zip(("style", "content"), figure.wanted, strict=True)),
                 "particles": figure.particles,
                 "levels": figure.levels,

@@ -12,7 +12,7 @@ from projcomp.widgets import bundle
 
 WIDGETS = bundle.FOLDER.parent
 PARTS = sorted(path.relative_to(bundle.FOLDER).as_posix() for path in bundle.FOLDER.rglob("*.mjs"))
-FIGURES = ("explorer", "lattice", "square")
+FIGURES = ("explorer", "lattice", "prompt", "square")
 ALLOWED = {"maths": {"maths"}, "shared": {"maths", "shared"}}
 ALLOWED |= {figure: {"maths", "shared", figure} for figure in FIGURES}
 ALLOWED["sandbox"] = {"maths", "shared", "explorer", "sandbox"}  # it is an Explorer
@@ -21,6 +21,7 @@ MODULES = sorted(path.stem for path in WIDGETS.glob("*.py") if path.stem != "__i
 OWN = {
     "explorer": {"presets", "explorer_scene", "explorer_still", "fates_still"},
     "lattice": {"lattice_still"},
+    "prompt": {"prompt_scene", "prompt_still"},
     "sandbox": set(),
     "square": {"square_still"},
 }

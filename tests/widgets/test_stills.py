@@ -16,7 +16,7 @@ from projcomp.widgets.explorer_scene import Scene
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.square import LAYERS as SQUARE_LAYERS
 
-from tests.widgets.kinds import explorer, html_of, lattice, square
+from tests.widgets.kinds import explorer, html_of, lattice, prompt, square
 
 FACE = ["parts", "composition", "score", "samples", "truth", "shadows"]
 TIDY = pc.widgets.PRESETS["tidy-lie"]()
@@ -89,6 +89,18 @@ def test_the_state_of_the_lattice_is_seen(change):
     assert not same(lattice(), lattice(**change))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"level": 8}, {"view": "denoised"}, {"seed": 1}, {"content": "key"}, {"style": "painted"},
+        {"guidance": 8.0}, {"particles": 4},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_state_of_the_prompt_is_seen(change):
+    assert not same(prompt(level=12), prompt(**{"level": 12, **change}))
+
+
 def test_what_does_not_exist_is_not_drawn(monkeypatch):
     layers = ["composition", "truth"]
     assert not same(tidy(show=["composition"], sigma=1.0), tidy(show=[], sigma=1.0))
@@ -144,7 +156,9 @@ def test_bars_of_precision_are_for_gaussians():
     assert with_bars.narrow.width == 360 and without.narrow is None
 
 
-@pytest.mark.parametrize(("make", "widths"), [(square, (702, 342)), (lattice, (730, 310))])
+@pytest.mark.parametrize(
+    ("make", "widths"), [(square, (702, 342)), (lattice, (730, 310)), (prompt, (760, 336))]
+)
 def test_panels_are_stacked_for_a_phone(make, widths):
     html = html_of(make())
     found = re.search(r"<picture><source ([^>]*)><img ([^>]*)></picture>", html)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
+import torch
 import traitlets
 from torch import Tensor
 
 from projcomp import _check
 from projcomp.composition import Composition, compose
-from projcomp.densities import Density, Empirical
+from projcomp.densities import Bank, Density
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
 from projcomp.widgets import checks, prompt_scene, prompt_still
@@ -103,6 +104,7 @@ class Prompt(Figure):
         style = styles[0] if style is None else checks.named("style", style, styles)
         _check.choice("view", view, VIEWS)
         self.pictures, self.contents, self.styles = pictures, contents, styles
+        self._bank = Bank(pictures.flatten(0, 1))
         super().__init__(
             bank=_packed(pictures, contents, styles),
             content=content,
@@ -137,22 +139,22 @@ class Prompt(Figure):
 
         n = 3 s^2: colours first, then rows from the top.
         """
-        rows = self.pictures
+        rows = torch.arange(len(self._bank), device="cpu").reshape(len(self.styles), -1)
         if style is not None:
             rows = rows[[self.styles.index(checks.named("style", style, self.styles))]]
         if content is not None:
             rows = rows[:, [self.contents.index(checks.named("content", content, self.contents))]]
-        return Empirical(rows.flatten(0, 1))
+        return self._bank.density(rows.flatten())
 
-    def composition(self, weight: float = 1.0) -> Composition:
-        """C[all, content, style] of what is asked for, both concepts at a weight."""
+    def composed(self, way: str) -> Composition:
+        """C[all, content, style] of what is asked for, with the weights of a way."""
+        weight = self.guidance if _check.choice("way", way, tuple(WAYS)) == "guided" else 1.0
         concepts = [self.density(content=self.content), self.density(style=self.style)]
         return compose(self.density(), concepts, [weight, weight])
 
     def flight(self, way: str) -> Flight:
         """The particles of a way at every level, by the library's steps."""
-        _check.choice("way", way, tuple(WAYS))
-        density = self.composition(self.guidance if way == "guided" else 1.0)
+        density = self.composed(way)
         if way != "ode":
             count = self.particles if way == "weighted" else 1
             return prompt_scene.flight(density, self.levels, self.seed, count, way == "weighted")

@@ -50,10 +50,12 @@ export class Prompt extends Figure {
   shot(title) {
     const picture = canvas("pc-picture", `${title}; summed up in words below`);
     const lines = [0, 1, 2].map(() => element("div"));
+    const halves = [0, 1].map(() => element("canvas", { class: "pc-thumb" }));
     const node = element("div", { class: "pc-shot" },
       element("div", { class: "pc-title" }, element("b", {}, title)), picture,
-      element("div", { class: "pc-end", "aria-hidden": "true" }, ...lines));
-    return { node, picture, lines };
+      element("div", { class: "pc-end", "aria-hidden": "true" },
+        element("div", { class: "pc-mark" }, lines[0], ...halves), lines[1], lines[2]));
+    return { node, picture, lines, halves };
   }
 
   /** What the numbers and the curves are. */
@@ -119,6 +121,7 @@ export class Prompt extends Figure {
     this.panel.paint(scene);
     draw.photograph(this.truth.picture, table.picture(scene.cell), table.side, -1);
     write(this.truth.lines, [state.content, state.style, ""]);
+    for (const half of this.truth.halves) half.hidden = true;
     for (const way of Object.keys(TITLES)) {
       const shown = scene.shown(way);
       this.paintShot(this.shots[way], shown, way);
@@ -128,13 +131,17 @@ export class Prompt extends Figure {
     else this.describe();
   }
 
-  paintShot({ picture, lines }, { outcome, now }, way) {
+  paintShot({ picture, lines, halves }, { outcome, now }, way) {
     const { table } = this.scene;
     if (now) draw.photograph(picture, this.state.view === "noisy" ? now.state : now.mean, table.side, -1);
     const { guidance, particles } = this.state;
     const more = { guided: `weight ${guidance}`, weighted: now && `${now.effective.toFixed(1)} of ${particles} effective` };
     const ends = outcome ? [mark(outcome), `decided at ${levelText(outcome.decided)}`] : ["…", ""];
     write(lines, [...ends, more[way] ?? ""]);
+    halves.forEach((half, i) => {
+      half.hidden = !outcome || outcome.right;
+      if (!half.hidden) draw.photograph(half, table.picture(outcome.pictures[i]), table.side, -1);
+    });
   }
 
   // -- telling ------------------------------------------------------------------------------

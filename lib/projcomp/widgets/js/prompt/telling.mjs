@@ -10,7 +10,7 @@ export function shareText(value) {
 }
 
 /** Whether a sample ends as asked for. */
-export const mark = ({ right }) => (right ? "✓ as asked for" : "✗ between two");
+export const mark = ({ right }) => (right ? "✓ as asked for" : "✗ between");
 
 /** Where a sample ends, in words for a summary. */
 export function spoken(title, { line, outcome, now }, { contents, styles }, particles) {
