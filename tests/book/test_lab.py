@@ -36,6 +36,13 @@ lattice = pc.Lattice(scenes.render(bare, 16).flatten(), seen)
 print("made")
 lattice"""
 
+PROMPT = """import torch, projcomp as pc
+g = torch.Generator().manual_seed(0)
+pictures = 2 * torch.rand(2, 3, 8, 8, 3, generator=g, dtype=torch.float64) - 1
+prompt = pc.Prompt((pictures, ["cat", "dog", "hat"], ["flat", "lines"]))
+print("made")
+prompt"""
+
 
 @dataclass
 class Lab:
@@ -228,4 +235,17 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     run_below(page, notebook, "lattice.chosen = [8]; print('set')")
     place = lattice.get_by_role("button", name="back right")
     expect(place).to_have_attribute("aria-pressed", "true")
+
+    # The fourth kind, both ways.
+    assert run_below(page, notebook, PROMPT) == "made"
+    prompt = notebook.locator(".pc-prompt")
+    expect(prompt.locator(".pc-summary")).to_contain_text("cat, flat.", timeout=RUN_MS)
+    prompt.get_by_role("button", name="lines", exact=True).click()
+    prompt.get_by_label("content").select_option("hat")
+    expect(prompt.locator(".pc-summary")).to_contain_text("hat, lines.")
+    ours = "prompt.sample('sde').outcome.decided"
+    code = f"print(prompt.style == 'lines' and prompt.readout['sde']['decided'] == {ours})"
+    assert comes_true(page, notebook, code) == "True"
+    run_below(page, notebook, "prompt.content = 'dog'; print('set')")
+    expect(prompt.get_by_label("content")).to_have_value("dog")
     context.close()

@@ -169,7 +169,7 @@ class Beliefs:
         logs = torch.log_softmax(fits, 0)
         shares = logs.exp()
         contents = self.pictures.shape[1]
-        entropy = -float((shares * logs).sum()) / math.log(len(places))
+        entropy = (0.0 - float((shares * logs).sum())) / math.log(len(places))
         top = shares.topk(min(TOP, len(places)))
         return Belief(
             float(shares[places // contents == self.style].sum()),

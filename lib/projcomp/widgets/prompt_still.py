@@ -22,9 +22,9 @@ SEEN, FAINTEST = 0.005, 0.3  # of a belief, and of a picture's opacity
 PARTS = ("content", "style", "entropy")
 ENDS_OF_NUMBERS = (84, 50, 0)  # pixels from the right
 LEGEND = [
-    Row(plots.CONCEPTS[0], plots.LINES[0], "the style's belief in the content"),
-    Row(plots.CONCEPTS[1], plots.LINES[1], "the content's belief in the style"),
-    Row(plots.BACKGROUND, still.DOTTED, "entropy among all"),
+    Row(plots.CONCEPTS[0], plots.LINES[0], "belief in the content, among the style's"),
+    Row(plots.CONCEPTS[1], plots.LINES[1], "belief in the style, among the content's"),
+    Row(plots.BACKGROUND, still.DOTTED, "entropy, among all"),
 ]
 
 
@@ -124,7 +124,7 @@ def _drawn(figure, shown: list[Pane], layout: Layout) -> Picture:
         left, top = column * (mind + GAP), middle + row * height
         _mind(paper, figure, pane, left, top, mind)
         chart = left + 4, top + height - CHART - 14, mind - 8, CHART
-        _chart(still.pane(sheet, *chart), pane.sample.beliefs, figure.levels, figure.level)
+        _chart(still.pane(sheet, *chart), pane.sample, figure.levels, figure.level)
     return still.picture(sheet, photographs=True)
 
 
@@ -197,11 +197,11 @@ def _mind(paper: Paper, figure, pane: Pane, left: float, top: float, width: floa
             paper.box(spot[0], spot[1] + THUMB + 3, THUMB * share, 3, color=still.INK, linewidth=0)
 
 
-def _chart(ax: Axes, beliefs: list[dict[str, Belief]], levels: list[float], level: int) -> None:
+def _chart(ax: Axes, sample: Sample, levels: list[float], level: int) -> None:
     curves = (
-        [belief["style"].content for belief in beliefs],
-        [belief["content"].style for belief in beliefs],
-        [belief["all"].entropy for belief in beliefs],
+        [belief["style"].content for belief in sample.beliefs],
+        [belief["content"].style for belief in sample.beliefs],
+        [belief["all"].entropy for belief in sample.beliefs],
     )
     ax.set(xscale="log", xlim=(levels[-1], levels[0]), ylim=(-0.03, 1.03))
     for share in (0, 1):
@@ -210,6 +210,7 @@ def _chart(ax: Axes, beliefs: list[dict[str, Belief]], levels: list[float], leve
         ax.plot(levels, values, color=row.colour, linestyle=row.style, linewidth=1.8, clip_on=False)
     now = {"color": still.INK, "linestyle": (0, (3, 3)), "linewidth": 1, "clip_on": False}
     ax.axvline(levels[level], **now)
+    ax.plot(sample.outcome.decided, 0, "^", color=still.INK, markersize=8, clip_on=False)
     ticks = [sigma for sigma in (0.1, 1, 10, 100) if levels[-1] <= sigma <= levels[0]]
     ax.set_xticks(ticks, [f"{sigma:g}" for sigma in ticks])
     ax.set_xticks([], minor=True)

@@ -20,12 +20,16 @@ export class PictureTable {
     if (!Number.isInteger(this.side) || !count) throw new Error("bad pictures");
     this.values = new Float64Array(text.length);
     for (let i = 0; i < text.length; i++) this.values[i] = text.charCodeAt(i) / 127.5 - 1;
-    this.halves = Float64Array.from({ length: count }, (_, k) =>
-      this.picture(k).reduce((sum, value) => sum + value * value, 0) / 2);
+    this.pictures = Array.from({ length: count }, (_, k) => this.values.subarray(k * this.dim, (k + 1) * this.dim));
+    this.halves = Float64Array.from(this.pictures, (picture) => {
+      let sum = 0;
+      for (let i = 0; i < picture.length; i++) sum += picture[i] * picture[i];
+      return sum / 2;
+    });
   }
 
   picture(k) {
-    return this.values.subarray(k * this.dim, (k + 1) * this.dim);
+    return this.pictures[k];
   }
 
   /** The places of all pictures, of a content's and of a style's: {first, step, count}. */

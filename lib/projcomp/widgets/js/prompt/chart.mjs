@@ -4,11 +4,12 @@ import * as axes from "../shared/axes.mjs";
 import * as draw from "../shared/draw.mjs";
 
 const ROOM = { top: 5, bottom: 15, side: 4 };
+const MARK = 6; // pixels, of where the sample is decided
 const TICKS = [0.1, 1, 10, 100];
 export const CURVES = [
-  ["concept-1", "solid", "the style's belief in the content", ({ style }) => style.content],
-  ["concept-2", "dashed", "the content's belief in the style", ({ content }) => content.style],
-  ["background", "dotted", "entropy among all", ({ all }) => all.entropy],
+  ["concept-1", "solid", "belief in the content, among the style's", ({ style }) => style.content],
+  ["concept-2", "dashed", "belief in the style, among the content's", ({ content }) => content.style],
+  ["background", "dotted", "entropy, among all", ({ all }) => all.entropy],
 ];
 const DASHES = [draw.DASHES.concepts[0], draw.DASHES.concepts[1], draw.DASHES.background];
 
@@ -30,8 +31,8 @@ export function shareAt(canvas, clientX) {
   return (clientX - left - ROOM.side) / (width - 2 * ROOM.side);
 }
 
-/** line: the levels that are known, with their beliefs; level: the present one. */
-export function paintChart(canvas, { line, levels, level }, colours) {
+/** line: the levels that are known, with their beliefs; level: the present one; decided: a level or null. */
+export function paintChart(canvas, { line, levels, level, decided }, colours) {
   const { context, width, height } = draw.prepare(canvas);
   const [inner, foot] = [width - 2 * ROOM.side, height - ROOM.bottom];
   const px = (sigma) => ROOM.side + inner * across(levels, sigma);
@@ -58,6 +59,12 @@ export function paintChart(canvas, { line, levels, level }, colours) {
   CURVES.forEach(([, , , value], c) => {
     rule(shades[c], DASHES[c], ...line.map(({ beliefs }, i) => [px(levels[i]), py(value(beliefs))]));
   });
+  if (decided) {
+    context.fillStyle = colours.ink;
+    context.beginPath();
+    for (const [right, down] of [[0, -MARK], [MARK, 1], [-MARK, 1]]) context.lineTo(px(decided) + right, foot + down);
+    context.fill();
+  }
   context.lineWidth = 1;
   rule(colours.ink, [3, 3], [px(levels[level]), ROOM.top - 3], [px(levels[level]), foot]);
 }

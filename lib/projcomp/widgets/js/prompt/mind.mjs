@@ -45,7 +45,7 @@ export class Mind {
   }
 
   /** shown: of the scene, or null where nothing is known yet. */
-  paint({ line, now }, { table, cell, state }, colours) {
+  paint({ line, now, outcome }, { table, cell, state }, colours) {
     for (const [name, { numbers, thumbs, bars }] of Object.entries(this.rows)) {
       const belief = now?.beliefs[name];
       // A density's own label is no belief.
@@ -59,6 +59,6 @@ export class Mind {
         bars[i].style.width = `${100 * share}%`;
       });
     }
-    paintChart(this.chart, { line, levels: state.levels, level: state.level }, colours);
+    paintChart(this.chart, { line, levels: state.levels, level: state.level, decided: outcome?.decided }, colours);
   }
 }

@@ -16,7 +16,7 @@ import { TITLES, mark, spoken } from "./telling.mjs";
 
 const SHARED = ["content", "style", "guidance", "level", "seed", "view"];
 const KEYS = [...SHARED, "bank", "particles", "levels", "source"];
-const BUDGET = 16; // ms of work in a frame
+const BUDGET = 10; // ms of work in a frame
 const SECONDS = 5; // from the first level to the last
 const MOST_PARTICLES = 16;
 
@@ -124,6 +124,7 @@ export class Prompt extends Figure {
     for (const half of this.truth.halves) half.hidden = true;
     for (const way of Object.keys(TITLES)) {
       const shown = scene.shown(way);
+      if (!shown.outcome && unmoved()) continue;
       this.paintShot(this.shots[way], shown, way);
       this.minds[way].paint(shown, scene, this.colours);
     }
@@ -159,6 +160,9 @@ export class Prompt extends Figure {
     return { facts: {}, readout, words };
   }
 }
+
+/** Whether nothing may form before the reader's eyes. */
+const unmoved = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function write(lines, texts) {
   lines.forEach((line, i) => {

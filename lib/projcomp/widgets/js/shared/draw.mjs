@@ -280,8 +280,10 @@ export function chart({ context, width, height }, { xs, ys, top, now, colour, in
   }
 }
 
-/** A picture of 3 x side x side values, from `low` (black) to 1 (white). */
+/** A picture of 3 x side x side values, from `low` (black) to 1 (white); values that stay as they are. */
 export function photograph(canvas, values, side, low = 0) {
+  if (canvas.shown === values && canvas.width === side) return;
+  canvas.shown = values;
   if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
   const image = context.createImageData(side, side);
