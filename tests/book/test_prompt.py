@@ -70,8 +70,7 @@ def test_pictures_and_numbers_are_those_of_the_library(page: Page):
         assert state(found, *KEYS) == [content, name, 3, level, 0, view]
         told = readout(found)
         assert told["sigma"] == ours.levels[level]
-        place = ours.wanted
-        assert same_picture(found, 0, ours.pictures[place])
+        assert same_picture(found, 0, ours.table.cell(content, name))
         for which, way in enumerate(WAYS, 1):
             sample = ours.sample(way)
             picture = sample.path[level]
@@ -94,7 +93,8 @@ def test_it_says_where_each_sample_ends(page: Page):
     expect(summary).to_contain_text("Asked for: dog, flat.")
     assert not told["ode"]["right"]
     ours = prompt()
-    names = [f"{ours.contents[k % 12]}, {ours.styles[k // 12]}" for k in told["ode"]["pictures"]]
+    contents, styles = ours.table.contents, ours.table.styles
+    names = [f"{contents[k // 3]}, {styles[k % 3]}" for k in told["ode"]["pictures"]]
     expect(summary).to_contain_text(f"ODE: between {' and '.join(names)}. Decided at σ =")
     assert told["weighted"]["right"]
     expect(summary).to_contain_text("weighted: as asked for.")

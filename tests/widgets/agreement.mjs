@@ -166,7 +166,7 @@ function comparePrompt(math, c, add) {
     add(name(what("beliefs")), line.map((one) => each(one).map((b) => [b.style, b.content, b.entropy])), theirs.beliefs);
     const tops = (rows, part) => rows.map((row) => row.map((top) => top.map((entry) => entry[part])));
     add(name(what("shares")), tops(line.map((one) => each(one).map((b) => b.top)), 1), tops(theirs.tops, 1));
-    const outcome = math.outcomeOf(line, levels, wanted.style * table.contents.length + wanted.content);
+    const outcome = math.outcomeOf(line, levels, table.place(wanted));
     same(what("outcome"), outcome, theirs.outcome);
   }
 }

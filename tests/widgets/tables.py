@@ -6,6 +6,7 @@ from functools import cache
 
 import projcomp as pc
 import torch
+from projcomp.emoji import Table
 from projcomp.widgets.prompt import WAYS
 from torch import Tensor
 
@@ -17,18 +18,17 @@ SIGMAS = [0.1, 0.7, 3.0, 20.0]
 
 
 @cache
-def table(contents: int = 12, pixels: int = 8) -> tuple[Tensor, list[str], list[str]]:
-    """Pictures (3, contents, pixels, pixels, 3) in [-1, 1] that share little with their row or
-    column, so that samplers lose their way."""
+def table(contents: int = 12, pixels: int = 8) -> Table:
+    """Pictures that share little with their row or column, so that samplers lose their way."""
     generator = torch.Generator().manual_seed(5)
 
     def even(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, dtype=torch.float64)
 
-    own = even(3, contents, pixels, pixels, 3)
-    thing, hand = even(1, contents, pixels, pixels, 1), even(3, 1, pixels, pixels, 3)
+    own = even(contents, 3, 3, pixels, pixels)
+    thing, hand = even(contents, 1, 1, pixels, pixels), even(1, 3, 3, pixels, pixels)
     pictures = 2 * (0.7 * own + 0.15 * thing + 0.15 * hand) - 1
-    return pictures, list(THINGS[:contents]), list(STYLES)
+    return Table(pictures, THINGS[:contents], STYLES)
 
 
 def prompts() -> list[dict]:
@@ -46,7 +46,7 @@ def prompts() -> list[dict]:
             levels=pc.sigma_grid(0.1, 20.0, 24)[:-1],
         )
         generator = torch.Generator().manual_seed(seed)
-        rows = figure.pictures.flatten(0, 1)
+        rows = figure.table.bank.points
         noise = torch.randn(len(SIGMAS), rows.shape[1], generator=generator, dtype=torch.float64)
         middle = rows[[0, 5, 17, 35]]
         points = middle + torch.tensor(SIGMAS, dtype=torch.float64)[:, None] * noise
@@ -69,14 +69,14 @@ def prompts() -> list[dict]:
             {
                 "bank": figure.bank,
                 "values": rows.tolist(),
-                "wanted": dict(zip(("style", "content"), figure.wanted, strict=True)),
+                "wanted": dict(zip(("content", "style"), divmod(figure.wanted, 3), strict=True)),
                 "particles": figure.particles,
                 "levels": figure.levels,
                 "seed": seed,
                 "guidance": guidance,
                 "sigmas": SIGMAS,
                 "points": points.tolist(),
-                "denoised": [composition.denoise(x, s).tolist() for x, s in pairs],
+                "denoised": [composition.denoise(x, s).flatten().tolist() for x, s in pairs],
                 "rates": [float(s**2 * plain.interaction(x, s)) for x, s in pairs],
                 "ways": ways,
             }

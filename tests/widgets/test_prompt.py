@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from types import SimpleNamespace
 
 import numpy as np
 import projcomp as pc
 import pytest
 import torch
+from projcomp.emoji import Table
 from projcomp.widgets import prompt_scene
 from projcomp.widgets.prompt import WAYS
 from projcomp.widgets.prompt_scene import Beliefs
@@ -17,7 +17,7 @@ from traitlets import TraitError
 from tests.widgets.kinds import html_of, prompt, state_of
 from tests.widgets.tables import STYLES, THINGS, table
 
-PICTURES, CONTENTS, NAMES = table()
+PICTURES = table().pictures
 LEVELS = pc.sigma_grid(0.1, 20.0, 24)[:-1]
 
 
@@ -26,7 +26,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def rows(figure: pc.Prompt) -> torch.Tensor:
-    return figure.pictures.flatten(0, 1)
+    return figure.table.bank.points
 
 
 def points(figure: pc.Prompt, sigma: float) -> torch.Tensor:
@@ -38,36 +38,31 @@ def test_the_page_gets_every_picture_as_bytes():
     figure = prompt()
     found = state_of(html_of(figure))
     kept = np.frombuffer(base64.b64decode(found["bank"]["pictures"]), "u1") / 127.5 - 1
-    assert np.array_equal(kept.reshape(3, 12, -1), figure.pictures.numpy())
-    given = PICTURES.movedim(-1, 2).flatten(2)
-    assert (figure.pictures - given).abs().max() <= 0.5 / 127.5 + 1e-12
+    assert np.array_equal(kept.reshape(12, 3, 3, 8, 8), figure.table.pictures.numpy())
+    assert 0 < (figure.table.pictures - PICTURES).abs().max() <= 0.5 / 127.5 + 1e-12
     assert found["bank"]["contents"] == list(THINGS)
     assert found["bank"]["styles"] == list(STYLES)
     assert "dog, flat" in figure.summary
 
 
-def test_a_table_may_be_an_object():
-    made = SimpleNamespace(pictures=PICTURES, contents=CONTENTS, styles=NAMES)
-    ours, other = pc.Prompt(made), pc.Prompt(table())
-    assert ours.bank == other.bank
-    assert (ours.content, ours.style) == ("ball", "painted")
-
-
-def test_densities_are_those_of_the_pictures_they_name():
-    figure = prompt()
-    x = points(figure, 0.4)
-    for named, own in (
-        ({}, rows(figure)),
-        ({"content": "dog"}, figure.pictures[:, 6]),
-        ({"style": "flat"}, figure.pictures[1]),
-        ({"content": "key", "style": "painted"}, figure.pictures[0, 10][None]),
-    ):
-        gap = figure.density(**named).score(x, 0.4) - pc.Empirical(own).score(x, 0.4)
-        assert gap.abs().max() < 1e-10
+def test_the_first_names_are_asked_for_unless_others_are():
+    figure = pc.Prompt(table())
+    assert (figure.content, figure.style) == ("ball", "painted")
+    assert (prompt(content="Dog").content, prompt(style="black-lines").style) == (
+        "dog", "black lines",
+    )  # fmt: skip
 
 
 def test_the_composition_has_the_weights_of_its_way():
     figure = prompt(guidance=2.5)
+    x = points(figure, 0.4)
+    parts = [rows(figure), rows(figure)[18:21], rows(figure)[1::3]]
+    own = [pc.Empirical(part) for part in parts]
+    for way in WAYS:
+        weight = 2.5 if way == "guided" else 1.0
+        expected = pc.compose(own[0], own[1:], [weight, weight])
+        gap = figure.composed(way).score(x, 0.4) - expected.score(x, 0.4)
+        assert gap.abs().max() < 1e-9
     weights = {way: figure.composed(way).weights.tolist() for way in WAYS}
     assert weights.pop("guided") == [2.5, 2.5]
     assert all(pair == [1.0, 1.0] for pair in weights.values())
@@ -78,7 +73,7 @@ def test_the_ode_is_the_librarys():
     start = LEVELS[0] * prompt_scene.noise(0, 1, 24, 192)[0]
     how = {"start": start, "keep_path": True, "progress": False}
     path = pc.reverse_diffusion(figure.composed("ode"), 1, LEVELS, "euler", **how).path
-    assert torch.equal(figure.sample("ode").path, path[:, 0])
+    assert torch.equal(figure.sample("ode").path, path[:, 0].flatten(1))
 
 
 def test_particles_are_those_of_smc(monkeypatch):
@@ -91,7 +86,7 @@ def test_particles_are_those_of_smc(monkeypatch):
     draws = [torch.randn(6, 192, generator=generator, dtype=torch.float64) for _ in LEVELS]
     monkeypatch.setattr(prompt_scene, "noise", lambda *_: torch.stack(draws))
     found = prompt_scene.flight(density, figure.levels, 0, 6, False)
-    assert torch.equal(found.states, expected.path)
+    assert torch.equal(found.states, expected.path.flatten(2))
     logs = torch.log_softmax(found.log_weights[-1], 0)
     assert (logs - expected.log_weights).abs().max() < 1e-12
     assert (found.effective - expected.effective).abs().max() < 1e-9
@@ -141,14 +136,14 @@ def test_beliefs_are_posteriors(sigma: float):
     figure = prompt()
     x = points(figure, sigma)[1]
     logs = -torch.cdist(x[None], rows(figure))[0].square() / (2 * sigma**2)
-    found = Beliefs(figure.pictures, *figure.wanted).at(x, sigma)
+    found = Beliefs(figure.table, figure.wanted).at(x, sigma)
     subsets = {
-        "all": range(36), "content": [6, 18, 30], "style": range(12, 24),
+        "all": range(36), "content": range(18, 21), "style": range(1, 36, 3),
     }  # fmt: skip
     for name, places in subsets.items():
         shares = torch.softmax(logs[list(places)], 0)
-        style = sum(p for place, p in zip(places, shares, strict=True) if 12 <= place < 24)
-        content = sum(p for place, p in zip(places, shares, strict=True) if place % 12 == 6)
+        style = sum(p for place, p in zip(places, shares, strict=True) if place % 3 == 1)
+        content = sum(p for place, p in zip(places, shares, strict=True) if place // 3 == 6)
         entropy = -(shares * shares.log()).sum() / np.log(len(shares))
         expected = [float(style), float(content), float(entropy)]
         belief = found[name]
@@ -161,7 +156,7 @@ def test_a_sample_ends_on_the_wanted_picture_or_halfway_between_two():
     """One has the content, the other the style: there the posterior mean of all is torn."""
     fine = pc.sigma_grid(0.02, 20.0, 90)[:-1]
     rights = 0
-    for seed, content in enumerate(CONTENTS):
+    for seed, content in enumerate(THINGS):
         figure = prompt(content=content, style="flat", seed=seed, levels=fine)
         sample = figure.sample("ode")
         one, other = rows(figure)[sample.outcome.pictures]
@@ -170,10 +165,10 @@ def test_a_sample_ends_on_the_wanted_picture_or_halfway_between_two():
         noise = 0.02 * one.numel() ** 0.5
         rights += sample.outcome.right
         assert sample.outcome.right == (apart == 0)
-        assert sample.outcome.pictures[0] % 12 == figure.wanted[1]
-        assert sample.outcome.pictures[1] // 12 == figure.wanted[0]
+        assert sample.outcome.pictures[0] // 3 == figure.wanted // 3
+        assert sample.outcome.pictures[1] % 3 == figure.wanted % 3
         assert off < 4 * noise + 0.06 * apart
-    assert 0 < rights < len(CONTENTS)
+    assert 0 < rights < len(THINGS)
 
 
 def test_a_decision_is_the_last_change_of_mind():
@@ -191,43 +186,39 @@ def test_a_decision_is_the_last_change_of_mind():
 def test_samples_follow_the_traits():
     figure = prompt()
     figure.content, figure.style = "key", "black lines"
-    assert figure.wanted == (2, 10)
-    assert figure.sample("weighted").outcome.pictures[0] % 12 == 10
-    with pytest.raises(TraitError, match="content must be one of the table's 12, got 'dgo'; did"):
+    assert figure.wanted == 32
+    assert figure.sample("weighted").outcome.pictures[0] // 3 == 10
+    with pytest.raises(TraitError, match="one of the table's 12, got 'dgo'; did you mean 'dog'"):
         figure.content = "dgo"
-    with pytest.raises(TraitError, match=r"style must be one of the table's 3, got 'flta'; .*flat"):
+    with pytest.raises(TraitError, match="one of the table's 3, got 'flta'; did you mean 'flat'"):
         figure.style = "flta"
     with pytest.raises(TraitError):
         figure.view = "dream"
 
 
-FLAT = PICTURES.flatten(2)
+def made(pictures) -> pc.Prompt:
+    """Of pictures (contents, styles, ...), with any names."""
+    names = [[str(i) for i in range(count)] for count in pictures.shape[:2]]
+    return pc.Prompt(Table(pictures, *names))
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: pc.Prompt(PICTURES), r"table must be \(pictures, contents, styles\)"),
-        (lambda: pc.Prompt(None), "table must be .* got None"),
+        (lambda: pc.Prompt(PICTURES), r"table must be a Table \(see pc.emoji\), got tensor"),
+        (lambda: pc.Prompt(None), "table must be a Table .* got None"),
+        (lambda: made(PICTURES[:, :, :2]), r"table must have pictures \(3, s, s\).*\(2, 8, 8\)"),
+        (lambda: made(PICTURES[..., :7]), r"got \(3, 8, 7\)"),
+        (lambda: made(PICTURES + 1), r"table must have pictures in \[-1, 1\]"),
+        (lambda: made(PICTURES[:1]), "2 or more contents and styles.* got 1 x 3: choose others"),
+        (lambda: made(torch.zeros(700, 3, 3, 1, 1)), "at most 2,000 pictures, got 700 x 3"),
         (
-            lambda: pc.Prompt((FLAT, CONTENTS, NAMES)),
-            r"pictures must have shape \(3, 12, s, s, 3\)",
-        ),
-        (lambda: pc.Prompt((PICTURES[:2], CONTENTS, NAMES)), r"got \(2, 12, 8, 8, 3\)"),
-        (lambda: pc.Prompt((PICTURES[..., :2], CONTENTS, NAMES)), "pictures must have shape"),
-        (lambda: pc.Prompt((PICTURES + 1, CONTENTS, NAMES)), r"pictures must lie in \[-1, 1\]"),
-        (lambda: pc.Prompt((PICTURES * torch.nan, CONTENTS, NAMES)), "pictures must be finite"),
-        (
-            lambda: pc.Prompt((PICTURES, ["dog"] * 12, NAMES)),
-            "contents must be two or more different names",
-        ),
-        (lambda: pc.Prompt((PICTURES[:1], CONTENTS, ["flat"])), "styles must be two or more"),
-        (
-            lambda: pc.Prompt((torch.zeros(3, 700, 1, 1, 3), [str(i) for i in range(700)], NAMES)),
-            "pictures must be at most 2000, got 2100: choose fewer contents",
+            lambda: pc.Prompt(table().without([("dog", "flat")])),
+            "table must have every content in every style, 1 are missing",
         ),
         (lambda: prompt(content="dgo"), "got 'dgo'; did you mean 'dog'"),
-        (lambda: prompt(content="zebra crossing"), "got 'zebra crossing'$"),
+        (lambda: prompt(content="flat"), "it is a style: style='flat'"),
+        (lambda: prompt(content=["dog", "cup"]), "content must be one name, got"),
         (lambda: prompt(style="black line"), "did you mean 'black lines'"),
         (lambda: prompt(guidance=0.5), r"guidance must lie in \[1, 8\], got 0.5"),
         (lambda: prompt(guidance="much"), "guidance must be numeric"),
@@ -239,7 +230,6 @@ FLAT = PICTURES.flatten(2)
         (lambda: prompt(seed=-1), "seed must be >= 0"),
         (lambda: prompt(view="dream"), "view must be one of noisy, denoised"),
         (lambda: prompt().sample("magic"), "way must be one of ode, sde, guided, weighted"),
-        (lambda: prompt().density(content="dgo"), "content must be one of the table's 12"),
     ],
 )
 def test_bad_input(make, words):

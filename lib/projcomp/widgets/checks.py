@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from projcomp import _check
@@ -52,12 +51,3 @@ def place_in(name: str, value: int | None, values: Sequence) -> int:
     if place >= len(values):
         raise ValueError(f"{name} must be below {len(values)}, got {place}")
     return place
-
-
-def named(name: str, value: str, options: Sequence[str]) -> str:
-    """One of many names; of others the error says which are near."""
-    if value in options:
-        return value
-    near = difflib.get_close_matches(str(value), options, n=3)
-    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise ValueError(f"{name} must be one of the table's {len(options)}, got {value!r}{meant}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 
-import torch
 import traitlets
-from torch import Tensor
 
 from projcomp import _check
 from projcomp.composition import Composition, compose
-from projcomp.densities import Bank, Density
+from projcomp.emoji import Table
 from projcomp.noise import sigma_grid
 from projcomp.samplers import reverse_diffusion
 from projcomp.widgets import checks, prompt_scene, prompt_still
@@ -46,11 +43,12 @@ class Prompt(Figure):
                     particle that weighs most at the end, with its ancestors. The first one has the
                     noise of the SDE.
 
-    So that the page stays small, the pictures are rounded to 8 bits: `pictures` holds them so.
+    So that the page stays small, the pictures are rounded to 8 bits; the figure's own `table` holds
+    them so.
 
     Args:
-        table: (pictures, contents, styles), or anything with these attributes: pictures (styles,
-            contents, s, s, 3) in [-1, 1], and the names of contents and styles.
+        table: a Table (`pc.emoji.load`, or made of pictures and names) of pictures (3, s, s) in
+            [-1, 1], at most 2,000 of them, none missing.
         content, style: what is asked for at first, by name; the first ones if None.
         guidance: the weight of the guided way at first, from 1 to 8.
         particles: of the weighted way, 2 to 16.
@@ -63,8 +61,8 @@ class Prompt(Figure):
         name: the figure's name in links; letters, digits, "-".
         alt: what the figure shows, in words, for a reader who does not see it.
 
-    Raises ValueError for shapes that do not match, values outside of [-1, 1], more than 2,000
-    pictures, names that are not in the table, numbers out of range and unknown views.
+    Raises ValueError for what is no such table, names that are not in it (the nearest ones are
+    named), numbers out of range and unknown views.
     """
 
     STATE = STATE
@@ -97,16 +95,14 @@ class Prompt(Figure):
         name: str = "prompt",
         alt: str | None = None,
     ):
-        pictures, contents, styles = _table(table)
+        self.table = _table(table)
         levels = checks.levels(sigma_grid(0.05, 40.0, 60)[:-1] if levels is None else levels)
         level = checks.place_in("level", level, levels)
-        content = contents[0] if content is None else checks.named("content", content, contents)
-        style = styles[0] if style is None else checks.named("style", style, styles)
+        content = self.table.contents[0] if content is None else self._named("content", content)
+        style = self.table.styles[0] if style is None else self._named("style", style)
         _check.choice("view", view, VIEWS)
-        self.pictures, self.contents, self.styles = pictures, contents, styles
-        self._bank = Bank(pictures.flatten(0, 1))
         super().__init__(
-            bank=_packed(pictures, contents, styles),
+            bank=_packed(self.table),
             content=content,
             style=style,
             guidance=_within("guidance", _check.number("guidance", guidance), 1, MOST_GUIDANCE),
@@ -122,35 +118,31 @@ class Prompt(Figure):
 
     @traitlets.validate("content", "style")
     def _keep_names(self, proposal):
-        name = proposal["trait"].name
-        options = self.contents if name == "content" else self.styles
         try:
-            return checks.named(name, proposal["value"], options)
+            return self._named(proposal["trait"].name, proposal["value"])
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
 
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """The places of the style and of the content that are asked for."""
-        return self.styles.index(self.style), self.contents.index(self.content)
+    def _named(self, part: str, name: str) -> str:
+        """A name as the table has it."""
+        if not isinstance(name, str):
+            raise ValueError(f"{part} must be one name, got {name!r}")
+        content, style = divmod(int(self.table.rows(**{part: name})[0]), len(self.table.styles))
+        return self.table.contents[content] if part == "content" else self.table.styles[style]
 
-    def density(self, content: str | None = None, style: str | None = None) -> Density:
-        """The exact density of the pictures of a content, of a style, or of all, on R^n.
+    @property
+    def wanted(self) -> int:
+        """The row of what is asked for in the table's bank."""
+        return int(self.table.rows(self.content, self.style)[0])
+
+    def composed(self, way: str) -> Composition:
+        """C[all, content, style] of what is asked for, with the weights of a way, on R^n.
 
         n = 3 s^2: colours first, then rows from the top.
         """
-        rows = torch.arange(len(self._bank), device="cpu").reshape(len(self.styles), -1)
-        if style is not None:
-            rows = rows[[self.styles.index(checks.named("style", style, self.styles))]]
-        if content is not None:
-            rows = rows[:, [self.contents.index(checks.named("content", content, self.contents))]]
-        return self._bank.density(rows.flatten())
-
-    def composed(self, way: str) -> Composition:
-        """C[all, content, style] of what is asked for, with the weights of a way."""
         weight = self.guidance if _check.choice("way", way, tuple(WAYS)) == "guided" else 1.0
-        concepts = [self.density(content=self.content), self.density(style=self.style)]
-        return compose(self.density(), concepts, [weight, weight])
+        prompts = self.table.density(content=self.content), self.table.density(style=self.style)
+        return compose(self.table.density(), prompts, [weight, weight])
 
     def flight(self, way: str) -> Flight:
         """The particles of a way at every level, by the library's steps."""
@@ -160,60 +152,51 @@ class Prompt(Figure):
             return prompt_scene.flight(density, self.levels, self.seed, count, way == "weighted")
         noise = prompt_scene.noise(self.seed, 1, len(self.levels), density.dim)
         how = {"start": self.levels[0] * noise[0], "keep_path": True, "progress": False}
-        path = reverse_diffusion(density, 1, self.levels, "euler", **how).path
+        path = reverse_diffusion(density, 1, self.levels, "euler", **how).path.flatten(2)
         alone = path.new_zeros(len(path), 1)
         return Flight(path, alone, alone[:, 0] + 1.0, alone.long())
 
     def sample(self, way: str) -> Sample:
         """The sample of a way: its states, beliefs and outcome; of the weighted one the shown
         particle's."""
-        return Beliefs(self.pictures, *self.wanted).sample(self.flight(way), self.levels)
+        return Beliefs(self.table, self.wanted).sample(self.flight(way), self.levels)
 
     def still(self) -> Still:
         return prompt_still.draw(self, WAYS)
 
 
-def _table(table) -> tuple[Tensor, list[str], list[str]]:
-    """Pictures (styles, contents, n) of 8 bits in [-1, 1], and the names of both."""
-    parts = tuple(getattr(table, name, None) for name in ("pictures", "contents", "styles"))
-    if isinstance(table, tuple | list) and len(table) == 3:
-        parts = tuple(table)
-    if any(part is None for part in parts):
+def _table(table) -> Table:
+    """A table with its pictures rounded to 8 bits."""
+    if not isinstance(table, Table):
+        raise ValueError(f"table must be a Table (see pc.emoji), got {table!r}")
+    contents, styles, *shape = table.pictures.shape
+    side = shape[-1]
+    if shape != [3, side, side] or side > MOST_SIDE:
         raise ValueError(
-            f"table must be (pictures, contents, styles) or have these attributes, got {table!r}"
+            f"table must have pictures (3, s, s), s from 1 to {MOST_SIDE}, got {tuple(shape)}"
         )
-    pictures = _check.real("pictures", parts[0]).detach().cpu()
-    contents, styles = _names("contents", parts[1]), _names("styles", parts[2])
-    side = pictures.shape[2] if pictures.ndim == 5 else 0
-    if pictures.shape != (len(styles), len(contents), side, side, 3) or not 0 < side <= MOST_SIDE:
+    if min(contents, styles) < 2 or contents * styles > MOST_PICTURES:
         raise ValueError(
-            f"pictures must have shape ({len(styles)}, {len(contents)}, s, s, 3), one for each "
-            f"style and content, s from 1 to {MOST_SIDE}, got {tuple(pictures.shape)}"
+            f"table must have 2 or more contents and styles, and at most {MOST_PICTURES:,} "
+            f"pictures, got {contents} x {styles}: choose others"
         )
-    if len(styles) * len(contents) > MOST_PICTURES:
-        raise ValueError(
-            f"pictures must be at most {MOST_PICTURES}, got {len(styles) * len(contents)}: choose "
-            "fewer contents"
-        )
-    low, high = (float(x) for x in pictures.aminmax())
+    missing = int((~table.there).sum())
+    if missing:
+        raise ValueError(f"table must have every content in every style, {missing} are missing")
+    low, high = (float(x) for x in table.pictures.aminmax())
     if not -1 - 1e-6 <= low <= high <= 1 + 1e-6:
-        raise ValueError(f"pictures must lie in [-1, 1], got {low:g} to {high:g}")
-    bytes_ = (127.5 * (pictures.clamp(-1, 1) + 1)).round()
-    return (bytes_ / 127.5 - 1).movedim(-1, 2).flatten(2), contents, styles
+        raise ValueError(f"table must have pictures in [-1, 1], got {low:g} to {high:g}")
+    bytes_ = (127.5 * (table.pictures.cpu().clamp(-1, 1) + 1)).round()
+    return Table(bytes_ / 127.5 - 1, table.contents, table.styles)
 
 
-def _names(name: str, value) -> list[str]:
-    found = [str(one) for one in value] if isinstance(value, Sequence) or len(value) else []
-    if len(found) < 2 or len(set(found)) < len(found):
-        raise ValueError(f"{name} must be two or more different names, got {found}")
-    return found
-
-
-def _packed(pictures: Tensor, contents: list[str], styles: list[str]) -> dict:
-    """What the page needs: bytes, styles first, then contents, colours, rows."""
-    whole = (127.5 * (pictures + 1)).round().numpy().astype("u1")
+def _packed(table: Table) -> dict:
+    """What the page needs: bytes, contents first, then styles, colours, rows; and the names."""
+    whole = (127.5 * (table.pictures + 1)).round().numpy().astype("u1")
     text = base64.b64encode(whole.tobytes()).decode()
-    return {"pictures": text, "contents": contents, "styles": styles}
+    return {
+        "pictures": text, "contents": list(table.contents), "styles": list(table.styles)
+    }  # fmt: skip
 
 
 def _within(name: str, value, low, high):

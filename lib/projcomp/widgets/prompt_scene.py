@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from projcomp.composition import Composition
+from projcomp.emoji import Table
 from projcomp.samplers.resampling import combed, effective_size
 from projcomp.samplers.weighting import ByInteraction
 from projcomp.widgets.normals import normals
@@ -52,7 +53,7 @@ class Belief(NamedTuple):
     """What a sample holds of the pictures of one density.
 
     style, content: the shares of the pictures of the wanted style and of the wanted content.
-    entropy: in units of that of equal shares. top: (place in the table, share) of the likeliest.
+    entropy: in units of that of equal shares. top: (row in the table, share) of the likeliest.
     """
 
     style: float
@@ -64,7 +65,7 @@ class Belief(NamedTuple):
 class Outcome(NamedTuple):
     """Where a sample ends.
 
-    pictures: places in the table of the likeliest picture of the content's density and of that of
+    pictures: rows in the table of the likeliest picture of the content's density and of that of
     the style's. right: whether both are the wanted one. Where they are not, the sample is held
     between them. decided: the noise level from which on each has most of the belief.
     """
@@ -127,24 +128,21 @@ def flight(
 
 
 class Beliefs:
-    """Posteriors of a table's pictures at noisy ones.
+    """Posteriors of a table's pictures at noisy ones. wanted: the row of what is asked for."""
 
-    pictures: (styles, contents, n). style, content: places of the wanted ones.
-    """
-
-    def __init__(self, pictures: Tensor, style: int, content: int):
-        self.pictures, self.style, self.content = pictures, style, content
-        styles, contents = pictures.shape[:2]
-        places = torch.arange(styles * contents, device="cpu").reshape(styles, contents)
-        self.subsets = {
-            "all": places.flatten(), "content": places[:, content], "style": places[style],
-        }  # fmt: skip
+    def __init__(self, table: Table, wanted: int):
+        self.points, self.wanted, self.styles = table.bank.points, wanted, len(table.styles)
+        content, style = table.contents[wanted // self.styles], table.styles[wanted % self.styles]
+        self.rows = {
+            "all": table.rows(),
+            "content": table.rows(content=content),
+            "style": table.rows(style=style),
+        }
 
     def at(self, x: Tensor, sigma: float) -> dict[str, Belief]:
         """Of x (n,) the beliefs of the densities of all, of the content's and the style's."""
-        rows = self.pictures.flatten(0, 1)
-        fits = (rows @ x - 0.5 * rows.square().sum(1)) / sigma**2
-        return {name: self._of(fits[places], places) for name, places in self.subsets.items()}
+        fits = (self.points @ x - 0.5 * self.points.square().sum(1)) / sigma**2
+        return {name: self._of(fits[rows], rows) for name, rows in self.rows.items()}
 
     def sample(self, run: Flight, levels: list[float]) -> Sample:
         """The shown sample of a flight down these levels."""
@@ -162,18 +160,16 @@ class Beliefs:
             ):
                 break
             decided = sigma
-        cell = self.style * self.pictures.shape[1] + self.content
-        return Outcome(pictures, pictures == [cell, cell], decided)
+        return Outcome(pictures, pictures == [self.wanted] * 2, decided)
 
-    def _of(self, fits: Tensor, places: Tensor) -> Belief:
+    def _of(self, fits: Tensor, rows: Tensor) -> Belief:
         logs = torch.log_softmax(fits, 0)
         shares = logs.exp()
-        contents = self.pictures.shape[1]
-        entropy = (0.0 - float((shares * logs).sum())) / math.log(len(places))
-        top = shares.topk(min(TOP, len(places)))
+        content, style = divmod(self.wanted, self.styles)
+        top = shares.topk(min(TOP, len(rows)))
         return Belief(
-            float(shares[places // contents == self.style].sum()),
-            float(shares[places % contents == self.content].sum()),
-            entropy,
-            list(zip(places[top.indices].tolist(), top.values.tolist(), strict=True)),
+            float(shares[rows % self.styles == style].sum()),
+            float(shares[rows // self.styles == content].sum()),
+            (0.0 - float((shares * logs).sum())) / math.log(len(rows)),
+            list(zip(rows[top.indices].tolist(), top.values.tolist(), strict=True)),
         )

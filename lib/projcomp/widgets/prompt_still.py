@@ -60,14 +60,13 @@ def draw(figure, titles: dict[str, str]) -> Still:
 
 def panes(figure, titles: dict[str, str]) -> list[Pane]:
     """What is shown: the wanted picture, and each way's sample."""
-    style, content = figure.wanted
     lines = [figure.content, figure.style, ""]
-    found = [Pane("wanted", figure.pictures[style, content], lines, None)]
+    found = [Pane("wanted", _picture(figure, figure.wanted), lines, None)]
     for way, title in titles.items():
         sample = figure.sample(way)
         picture = sample.path[figure.level]
         if figure.view == "denoised":
-            picture = figure.composed(way).denoise(picture, figure.levels[figure.level])
+            picture = figure.composed(way).denoise(picture, figure.levels[figure.level]).flatten()
         worth = f"{float(sample.effective[figure.level]):.1f} of {figure.particles} effective"
         more = {"guided": f"weight {figure.guidance:g}", "weighted": worth}
         end = "✓ as asked for" if sample.outcome.right else "✗ between"
@@ -95,7 +94,7 @@ def level_text(sigma: float) -> str:
 
 def hint(figure) -> str:
     """What the numbers are."""
-    contents, styles = len(figure.contents), len(figure.styles)
+    contents, styles = figure.table.there.shape
     return (
         f"Which pictures each sample believes in, among all {contents * styles}, among the "
         f"content's {styles}, among the style's {contents}. Numbers: the belief in the content and "
@@ -177,8 +176,6 @@ def _mind(paper: Paper, figure, pane: Pane, left: float, top: float, width: floa
     ends = [left + width - end for end in ENDS_OF_NUMBERS]
     for part, right in zip(PARTS, ends, strict=True):
         paper.write(part, right, top + TITLE, "right", still.SOFT, fontsize=11)
-    style, content = figure.wanted
-    cell = style * len(figure.contents) + content
     for row, (name, belief) in enumerate(pane.sample.beliefs[figure.level].items()):
         y = top + TITLE + LINE + STRIP * row
         paper.write(name, left, y, "left", still.INK, weight="bold")
@@ -191,7 +188,7 @@ def _mind(paper: Paper, figure, pane: Pane, left: float, top: float, width: floa
             paper.photograph(
                 _picture(figure, place), *spot, THUMB, FAINTEST + (1 - FAINTEST) * share
             )
-            if place == cell:
+            if place == figure.wanted:
                 look = {"fill": False, "edgecolor": plots.COMPOSED, "linewidth": 2}
                 paper.box(*spot, THUMB, THUMB, **look)
             paper.box(spot[0], spot[1] + THUMB + 3, THUMB * share, 3, color=still.INK, linewidth=0)
@@ -221,5 +218,4 @@ def _chart(ax: Axes, sample: Sample, levels: list[float], level: int) -> None:
 
 
 def _picture(figure, place: int) -> Tensor:
-    style, content = divmod(place, len(figure.contents))
-    return figure.pictures[style, content]
+    return figure.table.bank.points[place]

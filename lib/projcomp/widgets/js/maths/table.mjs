@@ -10,7 +10,7 @@ const DECIDED = 0.5; // of the belief
 const LITTLE = 1e-18; // beyond the digits of a sum that holds a share of 1 / count
 
 export class PictureTable {
-  /** pictures: base64 of bytes, styles first, then contents, as projcomp packs them. */
+  /** pictures: base64 of bytes, contents first, then styles, as projcomp packs them. */
   constructor({ pictures, contents, styles }) {
     Object.assign(this, { contents, styles });
     const text = atob(pictures);
@@ -32,13 +32,23 @@ export class PictureTable {
     return this.pictures[k];
   }
 
+  /** The place of a content's picture in a style. */
+  place({ style, content }) {
+    return content * this.styles.length + style;
+  }
+
+  /** What a place holds, in words. */
+  named(k) {
+    return `${this.contents[Math.floor(k / this.styles.length)]}, ${this.styles[k % this.styles.length]}`;
+  }
+
   /** The places of all pictures, of a content's and of a style's: {first, step, count}. */
   subsets({ style, content }) {
     const [styles, contents] = [this.styles.length, this.contents.length];
     return {
       all: { first: 0, step: 1, count: styles * contents },
-      content: { first: content, step: contents, count: styles },
-      style: { first: style * contents, step: 1, count: contents },
+      content: { first: content * styles, step: 1, count: styles },
+      style: { first: style, step: styles, count: contents },
     };
   }
 
@@ -67,12 +77,12 @@ export class PictureTable {
     let total = 0;
     for (let j = 0; j < count; j++) total += shares[j] = Math.exp((fits[first + j * step] - best) * precision);
     const mean = new Float64Array(this.dim);
-    const contents = this.contents.length;
+    const styles = this.styles.length;
     const belief = { style: 0, content: 0, entropy: 0, top: [] };
     for (let j = 0, k = first; j < count; j++, k += step) {
       const share = shares[j] / total;
-      if (Math.floor(k / contents) === wanted.style) belief.style += share;
-      if (k % contents === wanted.content) belief.content += share;
+      if (k % styles === wanted.style) belief.style += share;
+      if (Math.floor(k / styles) === wanted.content) belief.content += share;
       if (share > 0) belief.entropy -= share * ((fits[k] - best) * precision - Math.log(total));
       enter(belief.top, [k, share]);
       if (share < LITTLE) continue;

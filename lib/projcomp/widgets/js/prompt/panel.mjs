@@ -46,7 +46,7 @@ export class PromptPanel extends Panel {
   /** The content's picture in every style. */
   paint({ table, wanted }) {
     this.thumbs.forEach((thumb, style) =>
-      draw.photograph(thumb, table.picture(style * table.contents.length + wanted.content), table.side, -1));
+      draw.photograph(thumb, table.picture(table.place({ ...wanted, style })), table.side, -1));
   }
 
   noise() {

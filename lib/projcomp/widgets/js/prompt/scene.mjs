@@ -36,7 +36,7 @@ export class PromptScene {
 
   /** The place of the wanted picture in the table. */
   get cell() {
-    return this.wanted.style * this.table.contents.length + this.wanted.content;
+    return this.table.place(this.wanted);
   }
 
   /** Work for about `budget` milliseconds, a look at a time, one way after another; true at the end. */

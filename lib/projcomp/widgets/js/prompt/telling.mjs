@@ -13,11 +13,10 @@ export function shareText(value) {
 export const mark = ({ right }) => (right ? "✓ as asked for" : "✗ between");
 
 /** Where a sample ends, in words for a summary. */
-export function spoken(title, { line, outcome, now }, { contents, styles }, particles) {
+export function spoken(title, { line, outcome, now }, table, particles) {
   if (!outcome) return `${title}: still forming.`;
-  const named = (place) => `${contents[place % contents.length]}, ${styles[Math.floor(place / contents.length)]}`;
   const { content, style } = now.beliefs;
-  const end = outcome.right ? "as asked for" : `between ${outcome.pictures.map(named).join(" and ")}`;
+  const end = outcome.right ? "as asked for" : `between ${outcome.pictures.map((place) => table.named(place)).join(" and ")}`;
   const worth = particles ? ` ${line[line.length - 1].effective.toFixed(1)} of ${particles} particles effective.` : "";
   return `${title}: ${end}. Decided at σ = ${levelText(outcome.decided)}. Belief at this level: `
     + `content ${shareText(style.content)}, style ${shareText(content.style)}.${worth}`;
