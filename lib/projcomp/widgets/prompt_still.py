@@ -70,7 +70,7 @@ def panes(figure, titles: dict[str, str]) -> list[Pane]:
         worth = f"{float(sample.effective[figure.level]):.1f} of {figure.particles} effective"
         more = {"guided": f"weight {figure.guidance:g}", "weighted": worth}
         end = "✓ as asked for" if sample.outcome.right else "✗ between"
-        lines = [end, f"decided at {level_text(sample.outcome.decided)}", more.get(way, "")]
+        lines = [end, f"▲ decided at {level_text(sample.outcome.decided)}", more.get(way, "")]
         found.append(Pane(title, picture, lines, sample))
     return found
 

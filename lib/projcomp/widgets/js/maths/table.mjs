@@ -19,7 +19,8 @@ export class PictureTable {
     this.side = Math.sqrt(this.dim / 3);
     if (!Number.isInteger(this.side) || !count) throw new Error("bad pictures");
     this.values = new Float64Array(text.length);
-    for (let i = 0; i < text.length; i++) this.values[i] = text.charCodeAt(i) / 127.5 - 1;
+    const shades = Float64Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
+    for (let i = 0; i < text.length; i++) this.values[i] = shades[text.charCodeAt(i)];
     this.pictures = Array.from({ length: count }, (_, k) => this.values.subarray(k * this.dim, (k + 1) * this.dim));
     this.halves = Float64Array.from(this.pictures, (picture) => {
       let sum = 0;

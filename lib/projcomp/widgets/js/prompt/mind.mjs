@@ -53,9 +53,11 @@ export class Mind {
         (numbers[i].textContent = !belief ? "" : part === name ? "–" : shareText(belief[part])));
       thumbs.forEach((thumb, i) => {
         const [place, share] = belief?.top[i] ?? [cell, 0];
+        const seen = share >= SEEN;
+        thumb.parentNode.style.opacity = seen ? FAINTEST + (1 - FAINTEST) * share : 0;
+        if (!seen) return;
         draw.photograph(thumb, table.picture(place), table.side, -1);
         thumb.dataset.wanted = place === cell ? "yes" : "no";
-        thumb.parentNode.style.opacity = share < SEEN ? 0 : FAINTEST + (1 - FAINTEST) * share;
         bars[i].style.width = `${100 * share}%`;
       });
     }

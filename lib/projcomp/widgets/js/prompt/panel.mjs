@@ -26,7 +26,7 @@ export class PromptPanel extends Panel {
   asked() {
     const { host } = this;
     const { contents, styles } = host.model.get("bank");
-    const names = Object.fromEntries(contents.map((name) => [name, name]));
+    const names = Object.fromEntries([...contents].sort().map((name) => [name, name]));
     const content = select("content", names, (value) => host.change({ content: value }));
     this.followers.push((s) => content.set(s.content));
     this.thumbs = styles.map(() => element("canvas", { class: "pc-thumb", "aria-hidden": "true" }));

@@ -114,7 +114,8 @@ export class Prompt extends Figure {
 
   paint(now) {
     if (!this.colours) return;
-    const done = this.scene.advance(BUDGET);
+    const done = this.scene.advance(this.seen ? BUDGET : 0); // what is first seen is soon seen
+    this.seen = true;
     if (this.player.playing) this.player.tick(now);
     const { scene, state } = this;
     const { table } = scene;
@@ -137,7 +138,7 @@ export class Prompt extends Figure {
     if (now) draw.photograph(picture, this.state.view === "noisy" ? now.state : now.mean, table.side, -1);
     const { guidance, particles } = this.state;
     const more = { guided: `weight ${guidance}`, weighted: now && `${now.effective.toFixed(1)} of ${particles} effective` };
-    const ends = outcome ? [mark(outcome), `decided at ${levelText(outcome.decided)}`] : ["…", ""];
+    const ends = outcome ? [mark(outcome), `▲ decided at ${levelText(outcome.decided)}`] : ["…", ""];
     write(lines, [...ends, more[way] ?? ""]);
     halves.forEach((half, i) => {
       half.hidden = !outcome || outcome.right;
