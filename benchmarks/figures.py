@@ -138,6 +138,38 @@ LATTICE = """async (given) => {
     return { samples, slices, clicks, frames };
 }"""
 
+# A prompt over 800 pictures of 16 x 16: from a click on a style to the first sample, and to all.
+PROMPT = """async (given) => {
+    const { render } = PROJCOMP_WIDGET.start();
+    const state = { ...given, readout: {} };
+    const model = { get: (k) => state[k], set: (k, v) => { state[k] = v; },
+        on() {}, off() {}, save_changes() {} };
+    const el = document.createElement("div");
+    el.style.cssText = "position:fixed;inset:0;width:900px;background:white;z-index:9999";
+    document.body.append(el);
+    const frame = () => new Promise(requestAnimationFrame);
+    const begun = performance.now();
+    const stop = render({ model, el });
+    const opened = [performance.now() - begun];
+    const marks = [...el.querySelectorAll(".pc-mark")].slice(1);
+    const whole = (count) => marks.slice(0, count).every(({ innerText }) => /[✓✗]/.test(innerText));
+    while (!whole(4)) await frame();
+    const firsts = [], alls = [], frames = [];
+    for (const button of el.querySelectorAll(".pc-styles button[aria-pressed=false]")) {
+        WORK.length = 0;
+        const begun = performance.now();
+        button.click();
+        do await frame(); while (!whole(1));
+        firsts.push(performance.now() - begun);
+        while (!whole(4)) await frame();
+        alls.push(performance.now() - begun);
+        frames.push(Math.max(...WORK.splice(0)));
+    }
+    stop();
+    el.remove();
+    return { opened, firsts, alls, frames };
+}"""
+
 # Times what runs inside animation frames: the work of a redraw, without the wait for the screen.
 TIMER = """
     window.WORK = [];
@@ -170,6 +202,12 @@ def lattice() -> pc.Lattice:
     return pc.Lattice(empty, [pictures(24, place, seed) for seed, place in enumerate(places)])
 
 
+def prompt() -> pc.Prompt:
+    """A hundred contents in eight styles."""
+    table = pc.emoji.load(pixels=16).distinct()
+    return pc.Prompt(table.choose(contents=100, generator=torch.Generator().manual_seed(0)))
+
+
 def measure(executable: str, loads: int) -> dict:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
@@ -185,6 +223,7 @@ def measure(executable: str, loads: int) -> dict:
         page.wait_for_timeout(1500)
         found = page.evaluate(FRAMES)
         found["lattice"] = page.evaluate(LATTICE, lattice().state())
+        found["prompt"] = page.evaluate(PROMPT, prompt().state())
         browser.close()
     return {**found, "ready": ready}
 
@@ -210,6 +249,10 @@ def main() -> int:
         ("longest uninterrupted slice of it", "50 ms", "", found["lattice"]["slices"]),
         ("from a click on a place to its pictures", "300 ms", "", found["lattice"]["clicks"]),
         ("longest frame on the way", "50 ms", "", found["lattice"]["frames"]),
+        ("prompt over 800 pictures, opened", "50 ms", "", found["prompt"]["opened"]),
+        ("from a click on a style to the first sample", "300 ms", "", found["prompt"]["firsts"]),
+        ("from that click to all four", "2000 ms", "", found["prompt"]["alls"]),
+        ("longest frame on the way", "50 ms", "", found["prompt"]["frames"]),
         ("first figure ready after load from disk", "1000 ms", "", found["ready"]),
     ]
     print(f"{'':<52}{'aim':>9}{'median':>12}{'worst':>12}")

@@ -77,7 +77,7 @@ export class PictureTable {
     const shares = new Float64Array(count);
     let total = 0;
     for (let j = 0; j < count; j++) total += shares[j] = Math.exp((fits[first + j * step] - best) * precision);
-    const mean = new Float64Array(this.dim);
+    const kept = [];
     const styles = this.styles.length;
     const belief = { style: 0, content: 0, entropy: 0, top: [] };
     for (let j = 0, k = first; j < count; j++, k += step) {
@@ -86,12 +86,10 @@ export class PictureTable {
       if (Math.floor(k / styles) === wanted.content) belief.content += share;
       if (share > 0) belief.entropy -= share * ((fits[k] - best) * precision - Math.log(total));
       enter(belief.top, [k, share]);
-      if (share < LITTLE) continue;
-      const picture = this.picture(k);
-      for (let i = 0; i < mean.length; i++) mean[i] += share * picture[i];
+      if (share >= LITTLE) kept.push([share, this.picture(k)]);
     }
     belief.entropy /= Math.log(count);
-    return { mean, belief };
+    return { mean: mixed(kept, this.dim), belief };
   }
 
   /**
@@ -113,6 +111,18 @@ export class PictureTable {
     const beliefs = { all: all.belief, content: content.belief, style: style.belief };
     return { mean, rate: product / (sigma * sigma), beliefs };
   }
+}
+
+/** The sum of shares times pictures of n values, four at a time: so the sum is touched less often. */
+function mixed(kept, n) {
+  const sum = new Float64Array(n);
+  const whole = kept.length - (kept.length % 4);
+  for (let j = 0; j < whole; j += 4) {
+    const [[a, p], [b, q], [c, r], [d, s]] = kept.slice(j, j + 4);
+    for (let i = 0; i < n; i++) sum[i] += a * p[i] + b * q[i] + (c * r[i] + d * s[i]);
+  }
+  for (const [a, p] of kept.slice(whole)) for (let i = 0; i < n; i++) sum[i] += a * p[i];
+  return sum;
 }
 
 /** Keep a (place, share) if it is among the largest; of equal ones the first. */
