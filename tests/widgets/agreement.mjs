@@ -59,6 +59,7 @@ export function compare(math, fixture, compareVerdicts) {
   for (const c of fixture.squares) compareSquare(math, c, add);
   for (const c of fixture.lattices) compareLattice(math, c, add);
   for (const c of fixture.prompts) comparePrompt(math, c, add);
+  for (const [i, c] of fixture.combs.entries()) add(`comb ${i}`, math.combed(c.shares, c.offset), c.met);
   compareVerdicts(math, fixture.verdicts, add);
   return report;
 }

@@ -13,7 +13,7 @@ from projcomp.widgets.spec import to_spec
 from projcomp.widgets.square import warp_of
 
 from tests.widgets.pictures import lattices
-from tests.widgets.tables import prompts
+from tests.widgets.tables import combs, prompts
 from tests.widgets.verdicts import verdicts
 
 SIGMAS = [0.0, 0.05, 0.7, 12.0]
@@ -185,5 +185,6 @@ def fixture() -> dict:
         ],
         "lattices": lattices(),
         "prompts": prompts(),
+        "combs": combs(),
         "verdicts": verdicts(),
     }

@@ -7,6 +7,7 @@ from functools import cache
 import projcomp as pc
 import torch
 from projcomp.emoji import Table
+from projcomp.samplers.resampling import combed
 from projcomp.widgets.prompt import WAYS
 from torch import Tensor
 
@@ -81,6 +82,20 @@ def prompts() -> list[dict]:
                 "ways": ways,
             }
         )
+    return found
+
+
+def combs() -> list[dict]:
+    """Which particles a comb meets, whatever its shift."""
+    generator = torch.Generator().manual_seed(8)
+    found = [{"shares": [0.5, 0.5, 0.0], "offset": 1.0}]
+    for count in (2, 3, 5, 8, 8, 8, 16, 16, 16):
+        logs = 2 * torch.randn(count, generator=generator, dtype=torch.float64)
+        shift = float(torch.rand(1, generator=generator, dtype=torch.float64))
+        found.append({"shares": torch.softmax(logs, 0).tolist(), "offset": shift})
+    for comb in found:
+        logs = torch.tensor(comb["shares"], dtype=torch.float64).log()
+        comb["met"] = combed(logs, torch.tensor(comb["offset"]), len(logs)).tolist()
     return found
 
 
