@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -88,7 +88,7 @@ class Sample(NamedTuple):
     outcome: Outcome
 
 
-@cache
+@lru_cache(maxsize=64)
 def stream(seed: int, number: int, count: int) -> Tensor:
     """(count,) standard normal numbers of one of a seed's streams."""
     return normals(STREAMS * seed + number, count)
