@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,12 +120,33 @@ def test_another_noise_and_another_weight_change_what_they_should(page: Page):
     assert [a == b for a, b in zip(after, anew, strict=True)] == [True, *[False] * 4]
 
 
+def test_noises_are_counted(page: Page):
+    found = figure(page, "prompt")
+    expect(found.locator(".pc-tally").nth(1)).to_have_text("right: 0 of 1")
+    found.get_by_role("button", name="Ten noises").click()
+    expect(found.locator(".pc-tally").nth(4)).to_have_text(re.compile("of 11$"))
+    assert state(found, "seed") == [10]
+    told = readout(found)
+    for way in WAYS:
+        rights = [prompt(seed=seed).sample(way).outcome.right for seed in range(11)]
+        assert told[way]["tally"] == {"right": sum(rights), "tried": 11}
+    expect(found.locator(".pc-summary")).to_contain_text("of 11 noises")
+    # A row of noises ends where it is stopped, and counts are of one prompt and one weight.
+    found.get_by_role("button", name="Ten noises").click()
+    found.get_by_role("button", name="Ten noises").click()
+    (seed,) = state(found, "seed")
+    style(found, "painted").click()
+    expect(found.locator(".pc-tally").nth(4)).to_have_text(re.compile("of 1$"))
+    assert state(found, "seed") == [seed]
+    assert seed < 20
+
+
 def test_keys_reach_everything(page: Page):
     found = figure(page, "prompt")
     found.get_by_label("content").focus()
     page.keyboard.type("key")  # a list is searched by typing
     assert state(found, "content") == ["key"]
-    for name in ("Another noise", "painted", "flat", "black lines"):
+    for name in ("Another noise", "Ten noises", "painted", "flat", "black lines"):
         page.keyboard.press("Tab")
         expect(found.get_by_role("button", name=name, exact=True)).to_be_focused()
     page.keyboard.press("Space")

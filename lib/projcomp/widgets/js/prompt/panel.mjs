@@ -8,6 +8,7 @@ import { levelText } from "../shared/telling.mjs";
 
 const VIEWS = { noisy: "the samples", denoised: "denoised means" };
 const MOST_GUIDANCE = 8;
+const TRIALS = 10;
 
 export class PromptPanel extends Panel {
   /** host: the Prompt. */
@@ -38,9 +39,20 @@ export class PromptPanel extends Panel {
     this.followers.push(({ style }) => styles.forEach((name, i) =>
       this.buttons[i].setAttribute("aria-pressed", String(name === style))));
     this.node.append(
-      element("div", { class: "pc-first" }, content.node, this.reseeding("Another noise")),
+      element("div", { class: "pc-first" }, content.node, this.reseeding("Another noise"), this.trying()),
       element("div", { class: "pc-styles", role: "group", "aria-label": "style" }, ...this.buttons),
     );
+  }
+
+  /** The button that starts and stops a row of noises. */
+  trying() {
+    const { host } = this;
+    this.tryButton = button("Ten noises", () => host.try(host.trials ? 0 : TRIALS), { pressed: "false" });
+    return this.tryButton;
+  }
+
+  tries(on) {
+    this.tryButton.setAttribute("aria-pressed", String(on));
   }
 
   /** The content's picture in every style. */

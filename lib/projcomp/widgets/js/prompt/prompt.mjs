@@ -12,7 +12,8 @@ import { CURVES } from "./chart.mjs";
 import { Mind } from "./mind.mjs";
 import { PromptPanel } from "./panel.mjs";
 import { PromptScene } from "./scene.mjs";
-import { TITLES, mark, spoken } from "./telling.mjs";
+import { Tally } from "./tally.mjs";
+import { TITLES, counted, mark, spoken } from "./telling.mjs";
 
 const SHARED = ["content", "style", "guidance", "level", "seed", "view"];
 const KEYS = [...SHARED, "bank", "particles", "levels", "source"];
@@ -24,6 +25,8 @@ export class Prompt extends Figure {
   constructor(model, el) {
     super(model, KEYS, SHARED);
     this.player = new Player(this, "level", SECONDS, 1); // leaves no level out
+    this.tally = new Tally();
+    this.trials = 0; // noises that are yet to be tried by themselves
     this.start(el, new PromptScene());
   }
 
@@ -49,12 +52,12 @@ export class Prompt extends Figure {
   /** A title, a picture, and below it where the sample ends. */
   shot(title) {
     const picture = canvas("pc-picture", `${title}; summed up in words below`);
-    const lines = [0, 1, 2].map(() => element("div"));
+    const lines = ["", "", "pc-tally", ""].map((name) => element("div", { class: name || null }));
     const halves = [0, 1].map(() => element("canvas", { class: "pc-thumb" }));
     const node = element("div", { class: "pc-shot" },
       element("div", { class: "pc-title" }, element("b", {}, title)), picture,
       element("div", { class: "pc-end", "aria-hidden": "true" },
-        element("div", { class: "pc-mark" }, lines[0], ...halves), lines[1], lines[2]));
+        element("div", { class: "pc-mark" }, lines[0], ...halves), ...lines.slice(1)));
     return { node, picture, lines, halves };
   }
 
@@ -105,6 +108,23 @@ export class Prompt extends Figure {
     this.change({ level: this.scene.last });
   }
 
+  still() {
+    super.still();
+    this.try(0);
+  }
+
+  reset() {
+    this.tally.clear(null);
+    super.reset();
+  }
+
+  /** Go on to the next noise, and so many times more as soon as all ways have ended; 0: no more. */
+  try(count) {
+    this.trials = count;
+    this.panel.tries(count > 0);
+    if (count) this.change({ seed: this.state.seed + 1 });
+  }
+
   scrub(level) {
     this.still();
     if (level !== this.state.level) this.change({ level });
@@ -121,7 +141,8 @@ export class Prompt extends Figure {
     const { table } = scene;
     this.panel.paint(scene);
     draw.photograph(this.truth.picture, table.picture(scene.cell), table.side, -1);
-    write(this.truth.lines, [state.content, state.style, ""]);
+    if (done) this.count();
+    write(this.truth.lines, [state.content, state.style, "", ""]);
     for (const half of this.truth.halves) half.hidden = true;
     for (const way of Object.keys(TITLES)) {
       const shown = scene.shown(way);
@@ -129,8 +150,15 @@ export class Prompt extends Figure {
       this.paintShot(this.shots[way], shown, way);
       this.minds[way].paint(shown, scene, this.colours);
     }
+    if (done && this.trials) this.try(this.trials - 1);
     if (this.player.playing || !done) this.redraw();
-    else this.describe();
+    else if (!this.trials) this.describe();
+  }
+
+  /** Note where this noise has led. */
+  count() {
+    const ends = Object.keys(TITLES).map((way) => [way, this.scene.shown(way).outcome.right]);
+    this.tally.note(this.scene.prompt, this.state.seed, Object.fromEntries(ends));
   }
 
   paintShot({ picture, lines, halves }, { outcome, now }, way) {
@@ -139,7 +167,7 @@ export class Prompt extends Figure {
     const { guidance, particles } = this.state;
     const more = { guided: `weight ${guidance}`, weighted: now && `${now.effective.toFixed(1)} of ${particles} effective` };
     const ends = outcome ? [mark(outcome), `▲ decided at ${levelText(outcome.decided)}`] : ["…", ""];
-    write(lines, [...ends, more[way] ?? ""]);
+    write(lines, [...ends, counted(this.tally.of(this.scene.prompt, way)), more[way] ?? ""]);
     halves.forEach((half, i) => {
       half.hidden = !outcome || outcome.right;
       if (!half.hidden) draw.photograph(half, table.picture(outcome.pictures[i]), table.side, -1);
@@ -153,8 +181,10 @@ export class Prompt extends Figure {
     const readout = { sigma: scene.sigma };
     const ends = Object.entries(TITLES).map(([way, title]) => {
       const shown = scene.shown(way);
-      readout[way] = { ...shown.outcome, ...shown.now.beliefs, effective: shown.now.effective };
-      return spoken(title, shown, scene.table, way === "weighted" ? state.particles : 0);
+      const tally = this.tally.of(scene.prompt, way);
+      const { outcome, now } = shown;
+      readout[way] = outcome && { ...outcome, ...now.beliefs, effective: now.effective, tally };
+      return spoken(title, shown, scene.table, way === "weighted" ? state.particles : 0, tally);
     });
     const words = `Asked for: ${state.content}, ${state.style}. Noise level ${Number(scene.sigma.toPrecision(3))}. `
       + `Shown: the ${state.view === "noisy" ? "samples" : "denoised means"}. ${ends.join(" ")}`;

@@ -30,6 +30,12 @@ export class PromptScene {
     }));
   }
 
+  /** What the tally counts by: all but the noise and how it is shown. */
+  get prompt() {
+    const { guidance, particles, levels } = this.state;
+    return JSON.stringify([this.version, this.wanted, guidance, particles, levels]);
+  }
+
   get sigma() {
     return this.state.levels[this.state.level];
   }
