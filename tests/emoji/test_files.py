@@ -165,7 +165,7 @@ def test_one_file_says_whose_they_are():
     assert "END OF TERMS" in (files.DATA / "Apache-2.0.txt").read_text(encoding="utf-8")
     shipped = {path.name for path in files.DATA.iterdir()}
     sheets = {files.sheet_name(s["icons"], size) for s in NAMES["styles"] for size in files.SIZES}
-    assert shipped == {*sheets, files.NAMES, "LICENCES.md", "Apache-2.0.txt"}
+    assert shipped == {*sheets, files.NAMES, "counts.json", "LICENCES.md", "Apache-2.0.txt"}
     assert sum(path.stat().st_size for path in files.DATA.iterdir()) < 6e6
 
 
