@@ -44,11 +44,12 @@ MOVES = {"mala 1": 1, "mala 3": 3}
 STYLES, CONTENTS = (2, 4, 8), (10, 30, 100, 300, 0)
 GUIDED = (1, 2, 3, 5, 8)
 REPAIRS = {
-    "16": {"n": 16}, "64": {"n": 64}, "256": {"n": 256}, "1024": {"n": 1024},
+    "16": {"n": 16}, "64": {"n": 64}, "256": {"n": 256},
     "64, half weights": {"n": 64, "power": 0.5},
     "64, resampled late": {"n": 64, "threshold": 0.1},
     "64, resampled early": {"n": 64, "threshold": 0.9},
     "64, moves": {"n": 64, "moves": 1},
+    "1024": {"n": 1024},
 }  # fmt: skip
 
 
@@ -207,18 +208,17 @@ def jobs() -> dict[str, Callable[[], Job]]:
     for way in ("exact", "ode", *GUIDED):
         found[f"guidance/{way}"] = partial(guidance, str(way))
     for kind in ("category", "cell"):
-        for way in REPAIRS:
-            if kind == "category" or way in ("16", "64", "256"):
-                found[f"repair/{kind}/{way}"] = partial(repair, kind, way)
-    sizes = [(16, styles, contents) for styles in STYLES for contents in CONTENTS]
-    for form in ((8, 8, 100), (32, 8, 100), *sizes):
-        for way in ("ode", "sde", "smc 32")[: 3 if form[1] == 8 else 2]:
-            found["size/{}/{}/{}/{}".format(*form, way)] = partial(size, *form, way)
-    for count in LADDER:
-        for way in ("ode", "sde", "ode, looking back"):
+        for way in REPAIRS if kind == "category" else ("16", "64", "256"):
+            found[f"repair/{kind}/{way}"] = partial(repair, kind, way)
+    for way, ladder in (("ode", LADDER), ("sde", LADDER), ("ode, looking back", LADDER[:4])):
+        for count in ladder:
             found[f"steps/{way}/{count}"] = partial(steps, way, count)
     for way in MOVES:
         found[f"steps/{way}/80"] = partial(steps, way, 80)
+    sizes = [(16, styles, contents) for contents in CONTENTS for styles in STYLES]
+    for form in ((8, 8, 100), (32, 8, 100), *sizes):
+        for way in ("sde", "ode", "smc 32")[: 3 if form[1] == 8 else 1]:
+            found["size/{}/{}/{}/{}".format(*form, way)] = partial(size, *form, way)
     for setting in ("32", "all"):
         for way in FEWER:
             found[f"cells/{setting}/{way}"] = partial(cells, setting, way)
