@@ -38,7 +38,7 @@ WAYS = {
 """Method, weight of the concepts, particles."""
 SETTINGS = {"16": (200, 16, 150), "32": (40, 32, 150), "all": (24, 16, 0)}
 """How many cells, pixels, and contents of the table (0: all)."""
-FEWER = ("ode", "sde", "sde 3", "smc 32")
+FEWER = ("ode", "sde", "smc 32")
 LADDER = (20, 40, 80, 160, 320, 640)
 MOVES = {"mala 1": 1, "mala 3": 3}
 STYLES, CONTENTS = (2, 4, 8), (10, 30, 100, 300, 0)
@@ -84,7 +84,7 @@ def cells(setting: str, way: str) -> Job:
 def steps(way: str, count: int) -> Job:
     table = prompts.standard()
     options = {"moves": MOVES[way], "burn_in": 1} if way in MOVES else {}
-    items = prompts.chosen(len(table.bank), "steps")[:24]
+    items = prompts.chosen(len(table.bank), "steps")[:16]
 
     def trial(row, generator):
         method = "mala" if way in MOVES else way
@@ -156,7 +156,7 @@ def repair(kind: str, way: str) -> Job:
             parts = tallies.shares(table, index, rows, weights)[1:]
         return [share, *parts, *rest]
 
-    count = 8 if n > 256 else 12 if "moves" in options or not category else 24
+    count = 4 if n > 256 else 8 if "moves" in options else 16 if category else 12
     every = prompts.chosen(len(table.bank), "repair") if not category else groups("repair", 64)
     return Job(tallies.VARIETY, every[:count], trial)
 
@@ -169,6 +169,13 @@ def forecasts(kind: str) -> Job:
 
     items = prompts.chosen(count, "forecasts", kind)[:50]
     return Job(foretelling.OUTCOMES + foretelling.FORECASTS, items, trial)
+
+
+def guess(kind: str) -> Job:
+    """Of the same prompts how far the sum of the mean changes ends from what is wanted."""
+    count, prompt = foretelling.kinds()[kind]
+    items = prompts.chosen(count, "forecasts", kind)[:50]
+    return Job(foretelling.GUESS, items, lambda i, _: foretelling.guessed(prompt(i)))
 
 
 def both(over: str, way: str) -> Job:
@@ -202,6 +209,9 @@ def jobs() -> dict[str, Callable[[], Job]]:
     found = {f"cells/16/{way}": partial(cells, "16", way) for way in WAYS}
     for kind in foretelling.kinds():
         found[f"forecasts/{kind}"] = partial(forecasts, kind)
+    for kind in foretelling.kinds():
+        if kind != "two over their average":  # which has no target
+            found[f"guess/{kind}"] = partial(guess, kind)
     for over in prompts.OVER:
         for way in ("ode", "sde", "sde 3", "smc 32"):
             found[f"both/{over}/{way}"] = partial(both, over, way)
@@ -216,11 +226,11 @@ def jobs() -> dict[str, Callable[[], Job]]:
     for way in MOVES:
         found[f"steps/{way}/80"] = partial(steps, way, 80)
     sizes = [(16, styles, contents) for contents in CONTENTS for styles in STYLES]
-    for form in ((8, 8, 100), (32, 8, 100), *sizes):
-        for way in ("sde", "ode", "smc 32")[: 3 if form[1] == 8 else 1]:
+    for form in ((8, 8, 100), (32, 8, 100), *sizes[:-1]):
+        for way in ("sde", "ode") if form[1] == 8 else ("sde",):
             found["size/{}/{}/{}/{}".format(*form, way)] = partial(size, *form, way)
-    for setting in ("32", "all"):
-        for way in FEWER:
+    for setting, ways in (("all", (*FEWER, "sde 3")), ("32", FEWER)):
+        for way in ways:
             found[f"cells/{setting}/{way}"] = partial(cells, setting, way)
     return found
 

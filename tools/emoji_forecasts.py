@@ -29,6 +29,9 @@ FORECASTS = (
 )  # fmt: skip
 
 
+GUESS = ("guess from the target's mean", "guess from the nearest right picture")
+
+
 def pairs(count: int) -> Callable[[int], tuple[int, int]]:
     """The ordered pairs of different numbers below `count`, counted from 0."""
 
@@ -92,10 +95,26 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return float((a @ b).abs() / (a.norm() * b.norm()).clamp(min=1e-12))
 
 
+def parts_and_means(density: pc.Composition) -> tuple[tuple[pc.Density, ...], list[Tensor]]:
+    parts = (density.background, *density.concepts)
+    return parts, [part.weights @ part.points for part in parts]
+
+
+def guessed(prompt: Prompt) -> list[float]:
+    """`GUESS`: how far the background's mean plus the concepts' mean changes is from the target.
+
+    Root mean squares over the coordinates. It is where all particles head for at high noise.
+    """
+    means = torch.stack(parts_and_means(prompt.density)[1])
+    guess = means[0] + prompt.density.weights @ (means[1:] - means[0])
+    goals = prompt.target @ prompt.points, *prompt.points[prompt.wanted]
+    away = (torch.stack(goals) - guess).square().mean(1).sqrt()
+    return [float(away[0]), float(away[1:].min())]
+
+
 def of_means(density: pc.Composition) -> list[float]:
     """Cosines of the two mean changes: of pixels, whitened by the background, of features."""
-    parts = (density.background, *density.concepts)
-    means = [part.weights @ part.points for part in parts]
+    parts, means = parts_and_means(density)
     shapes = [part.points.unflatten(1, part.shape) for part in parts]
     seen = [part.weights @ features(x) for part, x in zip(parts, shapes, strict=True)]
     moves = [mean - means[0] for mean in means[1:]]
@@ -163,6 +182,6 @@ def foretold(prompt: Prompt, generator: torch.Generator) -> list[float]:
         outcomes.append(prompt.floor(JUDGED, generator))
     else:
         outcomes += [1.0, 1.0, 0.0]
-    parts = (prompt.density.background, *prompt.density.concepts)
+    parts, _ = parts_and_means(prompt.density)
     scale = float(torch.cat([part.points for part in parts]).std(0).norm())
     return [*outcomes, *of_means(prompt.density), *pilots.forecasts(scale)]

@@ -75,13 +75,15 @@ class Prompt:
     """A composition, and the exact law that it has at sigma = 0 on finitely many outcomes.
 
     read: of particles (n, *shape) the outcomes, (n,) integers: which picture is nearest. target:
-    (N,) their probabilities. wanted: (N,) booleans, the outcomes that count as right.
+    (N,) their probabilities. wanted: (N,) booleans, the outcomes that count as right. points:
+    (N, n) their pictures.
     """
 
     density: pc.Composition
     read: Callable[[Tensor], Tensor]
     target: Tensor
     wanted: Tensor
+    points: Tensor
 
     def weighted(self, weight: float) -> Prompt:
         """The same with all weights times `weight`."""
@@ -125,7 +127,7 @@ def asked(table: emoji.Table, *prompts: dict, weight: float = 1.0) -> Prompt:
     both = {key: name for prompt in prompts for key, name in prompt.items()}
     target, wanted = _uniform(table, table.rows(**both))
     density = pc.bayes(table.bank.density(), concepts, [weight] * len(concepts))
-    return Prompt(density, partial(nearest, table), target, wanted)
+    return Prompt(density, partial(nearest, table), target, wanted, table.bank.points)
 
 
 def cell(table: emoji.Table, row: int, weight: float = 1.0) -> Prompt:
@@ -166,7 +168,8 @@ def negative(table: emoji.Table, row: int) -> Prompt:
     target = _uniform(table, named)[0] / soft
     wanted = (target > 0) & ~unwanted
     density = pc.bayes(table.bank.density(), parts, [1.0, -1.0])
-    return Prompt(density, partial(nearest, table), target / target.sum(), wanted)
+    target = target / target.sum()
+    return Prompt(density, partial(nearest, table), target, wanted, table.bank.points)
 
 
 def blank(table: emoji.Table, columns: int = 1) -> Tensor:
@@ -185,7 +188,7 @@ def over_average(table: emoji.Table, first: int, second: int) -> Prompt:
     names = [{"content": name} for name in only.contents]
     density = pc.bayes(only.bank.density(), [only.density(**name) for name in names])
     nothing = torch.zeros(len(only.bank), dtype=torch.float64, device="cpu")
-    return Prompt(density, partial(nearest, only), nothing, nothing.bool())
+    return Prompt(density, partial(nearest, only), nothing, nothing.bool(), only.bank.points)
 
 
 def joint(
@@ -243,7 +246,8 @@ def side_by_side(table: emoji.Table, first: int, second: int) -> Prompt:
 
     target = torch.full((n * n + 1,), 1.0 / n**2, dtype=torch.float64, device="cpu")
     target[-1] = 0.0
-    return Prompt(density, read, target, target > 0)
+    points = torch.cat([(left[:, None] + right - blank(table, 2)).flatten(0, 1), blank(table, 2)])
+    return Prompt(density, read, target, target > 0, points.flatten(1))
 
 
 def grid(steps: int = STEPS) -> Tensor:
