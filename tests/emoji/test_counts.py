@@ -109,9 +109,26 @@ def test_forecasts_are_those_of_a_prompt_alone():
     kind = random.Random(SEED).choice(sorted(foretelling.kinds()))
     stored = COUNTED[f"forecasts/{kind}"]
     item = stored.items[0]
-    found = foretelling.of_means(foretelling.kinds()[kind][1](item).density)
+    prompt = foretelling.kinds()[kind][1](item)
     first = stored.columns.index("cosine of means")
+    found = foretelling.of_means(prompt.density)
     assert found == pytest.approx(stored.found[0, first : first + 3].tolist(), abs=1e-4)
+    if prompt.wanted.any():
+        guess = COUNTED[f"guess/{kind}"]
+        assert guess.items == stored.items
+        assert foretelling.guessed(prompt) == pytest.approx(guess.found[0].tolist(), abs=1e-4)
+
+
+def test_the_guess_of_a_sum_of_blocks_is_the_mean_of_the_target():
+    """At two places over the empty canvas the mean changes add up to it; in one place hardly."""
+    table = prompts.standard(contents=10)
+    away, nearest = foretelling.guessed(prompts.side_by_side(table, 2, 7))
+    assert away < 1e-12 < 0.05 < nearest
+    prompt = prompts.cell(table, 13)
+    points = table.bank.points
+    sums = points[8:16].mean(0) + points[5::8].mean(0) - points.mean(0)
+    distance = float((sums - points[13]).square().mean().sqrt())
+    assert foretelling.guessed(prompt) == pytest.approx([distance, distance], rel=1e-12)
 
 
 def test_a_negative_prompt_has_the_target_that_its_ratios_give():
