@@ -2,12 +2,12 @@
 
     python tools/count_emoji.py [--again] [--only PART ...] [--file FILE]
 
-Seven parts. Cells: of random cells (content x style) the share of particles that are the wanted
+Eight parts. Cells: of random cells (content x style) the share of particles that are the wanted
 picture, by the ODE, the SDE, guidance and interaction weights. Steps: more of them, and moves of a
-corrector. Size: of the table and of its pictures. Guidance: category x style, how many right and
-how varied. Repair: particles with weights, their number and kind. Forecasts: 300 prompts of six
-kinds against the forecasts of chapter 13. Both: two contents at once. All are the first draws of
-generators that their names seed. It takes 40 minutes on one core. What is in the file already is
+corrector. Size: of the table and of its pictures. Law: of tables at right angles. Guidance:
+category x style, how many right and how varied. Repair: particles with weights, their number and
+kind. Forecasts: 300 prompts of six kinds against the forecasts of chapter 13. Both: two contents
+at once. All are the first draws of generators that their names seed. It takes 40 minutes on one core. What is in the file already is
 not done again, unless `--again` says to begin from nothing.
 """
 
@@ -97,6 +97,22 @@ def size(pixels: int, styles: int, contents: int, way: str) -> Job:
     table, (method, weight, n) = prompts.standard(pixels, contents, styles), fewer(way)
     items = prompts.chosen(len(table.bank), "size", pixels, styles, contents)[:16]
     return Job(tallies.SHARES, items, partial(one_cell, table, method, n, weight))
+
+
+def law(styles: int, contents: int, way: str) -> Job:
+    """A table at right angles with the shares and the spread of one of pictures.
+
+    Its cells are all alike, so the items are families of particles.
+    """
+    pictures, (method, weight, n) = prompts.standard(16, contents, styles), fewer(way)
+    points = pictures.bank.points
+    radius = float((points - points.mean(0)).square().sum(1).mean().sqrt())
+    table = emoji.orthogonal(contents, styles, emoji.shares(pictures), radius)
+
+    def trial(_, generator):
+        return one_cell(table, method, n, weight, 0, generator)
+
+    return Job(tallies.SHARES, list(range(8)), trial)
 
 
 def guidance(way: str, n: int = 128) -> Job:
@@ -229,6 +245,10 @@ def jobs() -> dict[str, Callable[[], Job]]:
     for form in ((8, 8, 100), (32, 8, 100), *sizes[:-1]):
         for way in ("sde", "ode") if form[1] == 8 else ("sde",):
             found["size/{}/{}/{}/{}".format(*form, way)] = partial(size, *form, way)
+    for styles in STYLES:
+        for contents in CONTENTS[:-1]:
+            for way in ("sde", "ode") if styles == 8 else ("sde",):
+                found[f"law/{styles}/{contents}/{way}"] = partial(law, styles, contents, way)
     for setting, ways in (("all", (*FEWER, "sde 3")), ("32", FEWER)):
         for way in ways:
             found[f"cells/{setting}/{way}"] = partial(cells, setting, way)

@@ -71,7 +71,7 @@ def test_every_part_is_there():
     assert emoji.COUNTS.stat().st_size < 300_000
 
 
-@pytest.mark.parametrize("part", ["cells/16", "cells/32", "cells/all", "steps", "size"])
+@pytest.mark.parametrize("part", ["cells/16", "cells/32", "cells/all", "steps", "size", "law"])
 def test_shares_of_cells(part):
     """Each share lies in the interval of as many particles from another seed."""
     key, (place,) = chosen(part, 1, lambda key: "smc" not in key)
