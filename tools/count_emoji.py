@@ -7,8 +7,8 @@ picture, by the ODE, the SDE, guidance and interaction weights. Steps: more of t
 corrector. Size: of the table and of its pictures. Law: of tables at right angles. Guidance:
 category x style, how many right and how varied. Repair: particles with weights, their number and
 kind. Forecasts: 300 prompts of six kinds against the forecasts of chapter 13. Both: two contents
-at once. All are the first draws of generators that their names seed. It takes 40 minutes on one core. What is in the file already is
-not done again, unless `--again` says to begin from nothing.
+at once. All are the first draws of generators that their names seed. It takes 50 minutes on one
+core. What is in the file already is not done again, unless `--again` says to begin from nothing.
 """
 
 from __future__ import annotations
