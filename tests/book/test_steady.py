@@ -84,15 +84,8 @@ def deeds(found: Locator) -> Iterator[str]:
             handle(found, key).focus()
             found.page.keyboard.press("ArrowUp")
             yield f"handle {key} was moved"
-    for name in (
-        "All",
-        "None",
-        "New noise",
-        "Another sample",
-        "Another noise",
-        "Copy link",
-        "Reset",
-    ):
+    anew = ("New noise", "Another sample", "Another noise", "Ten noises")
+    for name in ("All", "None", *anew, "Copy link", "Reset"):
         button = found.get_by_role("button", name=name, exact=True)
         if button.count():
             button.click()
