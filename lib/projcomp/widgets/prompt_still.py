@@ -124,7 +124,7 @@ def _drawn(figure, shown: list[Pane], layout: Layout) -> Picture:
         _mind(paper, figure, pane, left, top, mind)
         chart = left + 4, top + height - CHART - 14, mind - 8, CHART
         _chart(still.pane(sheet, *chart), pane.sample, figure.levels, figure.level)
-    return still.picture(sheet, photographs=True)
+    return still.picture(sheet)
 
 
 class Paper:
