@@ -86,9 +86,10 @@ def steps(way: str, count: int) -> Job:
     options = {"moves": MOVES[way], "burn_in": 1} if way in MOVES else {}
     items = prompts.chosen(len(table.bank), "steps")[:16]
 
+    method, weight = WAYS.get(way, ("mala" if way in MOVES else way, 1.0))[:2]
+
     def trial(row, generator):
-        method = "mala" if way in MOVES else way
-        return one_cell(table, method, 8, 1.0, row, generator, prompts.grid(count), **options)
+        return one_cell(table, method, 8, weight, row, generator, prompts.grid(count), **options)
 
     return Job(tallies.SHARES, items, trial)
 
@@ -236,8 +237,8 @@ def jobs() -> dict[str, Callable[[], Job]]:
     for kind in ("category", "cell"):
         for way in REPAIRS if kind == "category" else ("16", "64", "256"):
             found[f"repair/{kind}/{way}"] = partial(repair, kind, way)
-    for way, ladder in (("ode", LADDER), ("sde", LADDER), ("ode, looking back", LADDER[:4])):
-        for count in ladder:
+    for way in ("ode", "sde", "sde 3", "sde 5", "ode, looking back"):
+        for count in LADDER[:4] if way == "ode, looking back" else LADDER:
             found[f"steps/{way}/{count}"] = partial(steps, way, count)
     for way in MOVES:
         found[f"steps/{way}/80"] = partial(steps, way, 80)
