@@ -244,7 +244,7 @@ def jobs() -> dict[str, Callable[[], Job]]:
         found[f"steps/{way}/80"] = partial(steps, way, 80)
     sizes = [(16, styles, contents) for contents in CONTENTS for styles in STYLES]
     for form in ((8, 8, 100), (32, 8, 100), *sizes[:-1]):
-        for way in ("sde", "ode") if form[1] == 8 else ("sde",):
+        for way in ("sde", "ode", "smc 32") if form[1] == 8 else ("sde",):
             found["size/{}/{}/{}/{}".format(*form, way)] = partial(size, *form, way)
     for styles in STYLES:
         for contents in CONTENTS[:-1]:
