@@ -81,8 +81,9 @@ def test_shares_of_cells(part):
         assert max(low for low, _ in ends) <= min(high for _, high in ends), (key, place)
 
 
-def test_the_same_seed_draws_the_same():
-    key, (place,) = chosen("cells/16", 1, lambda key: "smc" not in key)
+@pytest.mark.parametrize("part", ["cells/16/ode", "cells/16/sde"])
+def test_the_same_seed_draws_the_same(part):
+    key, (place,) = chosen(part, 1)
     gap = (again(key, [place], "") - COUNTED[key].found[place]).abs().max()
     assert float(gap) <= 2.5 / particles(key), (key, place)
 
@@ -185,6 +186,17 @@ def test_side_by_side_reads_both_halves():
     bare = torch.cat([one[3], prompts.blank(table)[0]], -1)
     assert prompt.read(torch.stack([good, swapped, bare])).tolist() == [3 * 8 + 5, 64, 64]
     assert float(prompt.target.sum()) == pytest.approx(1.0) and int(prompt.wanted.sum()) == 64
+
+
+def test_a_faint_picture_at_a_place_is_none():
+    two = prompts.standard(contents=10).choose(2)
+    one, other = prompts.pair(two, 0, 1)
+    faint = prompts.blank(two) + 0.4 * (other - prompts.blank(two))
+    seen = prompts.nearest(two, faint) >= len(one)
+    assert bool(seen.any())
+    read = prompts.side_by_side(two, 0, 1).read
+    assert (read(torch.cat([one, faint], -1))[seen] == 64).all()
+    assert read(torch.cat([one, other], -1)).tolist() == [9 * k for k in range(8)]
 
 
 def test_what_is_stored_is_read(tmp_path):
