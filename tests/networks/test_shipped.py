@@ -5,7 +5,7 @@ from __future__ import annotations
 import projcomp as pc
 import pytest
 import torch
-from projcomp import networks
+from projcomp import emoji, networks
 from projcomp.networks.shipped import SHIPPED, WEIGHTS, blank
 from projcomp.widgets import PRESETS
 
@@ -49,8 +49,9 @@ def test_they_are_as_good_as_the_card_says(name):
 
 def test_they_are_small_and_described():
     files = sorted(path.name for path in WEIGHTS.iterdir())
-    named = [f"{name}.safetensors" for name in (*SHIPPED, *networks.PICTURE_MODELS)]
-    stored = [networks.COUNTS.name, "verdicts.json"]
+    names = (*SHIPPED, *networks.PICTURE_MODELS, *emoji.learned.SEEDS)
+    named = [f"{name}.safetensors" for name in names]
+    stored = [networks.COUNTS.name, emoji.learned.COUNTS.name, "verdicts.json"]
     assert files == sorted(["README.md", *stored, *named])
     assert sum((WEIGHTS / f"{name}.safetensors").stat().st_size for name in SHIPPED) < 300_000
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")

@@ -3,10 +3,11 @@
 from projcomp.emoji.codes import Shares, orthogonal, shares
 from projcomp.emoji.counted import COUNTS, Counted, counts
 from projcomp.emoji.files import SIZES, load
+from projcomp.emoji.learned import Learned, load_learned
 from projcomp.emoji.sheets import sheet
 from projcomp.emoji.table import Table
 
 __all__ = [
-    "COUNTS", "SIZES", "Counted", "Shares", "Table", "counts", "load", "orthogonal", "shares",
-    "sheet",
+    "COUNTS", "SIZES", "Counted", "Learned", "Shares", "Table", "counts", "load", "load_learned",
+    "orthogonal", "shares", "sheet",
 ]  # fmt: skip
