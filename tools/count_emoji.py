@@ -277,7 +277,7 @@ def main() -> None:
         found = json.loads(options.file.read_text()) if begun else {}
         pc.networks.writable(options.file)
     except (ValueError, OSError) as error:
-        sys.exit(f"count_emoji: {error}")
+        sys.exit(f"count_emoji: --file {options.file}: {error}")
     for key, make in jobs().items():
         if key in found or not key.startswith(tuple(options.only)):
             continue
