@@ -38,8 +38,8 @@ lattice"""
 
 PROMPT = """import torch, projcomp as pc
 g = torch.Generator().manual_seed(0)
-pictures = 2 * torch.rand(2, 3, 8, 8, 3, generator=g, dtype=torch.float64) - 1
-prompt = pc.Prompt((pictures, ["cat", "dog", "hat"], ["flat", "lines"]))
+pictures = 2 * torch.rand(3, 2, 3, 8, 8, generator=g, dtype=torch.float64) - 1
+prompt = pc.Prompt(pc.emoji.Table(pictures, ["cat", "dog", "hat"], ["flat", "lines"]))
 print("made")
 prompt"""
 
