@@ -8,13 +8,14 @@ are looked at in float64. Where the bound leaves too many, nothing is selected.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from projcomp._modes import differentiated, plainly, transformed, values
+from projcomp._modes import differentiated, keepable, plainly, transformed, values
 from projcomp.densities._near import window
 from projcomp.densities._slabs import Slabs
 
@@ -83,6 +84,39 @@ def with_selection(points, centred, centre, heights, log_weights, level) -> Stor
     if not _SMALL < float(stored.lengths().max()) < _LARGE:
         return stored
     return stored._replace(selection=Selection(stored))
+
+
+class Prepared(ABC):
+    """What has `points`, and `Stored` of them on every device that it is asked on.
+
+    Copies and pickles have the points alone, and prepare anew.
+    """
+
+    points: Tensor
+    _local: dict[torch.device, Stored]
+
+    @abstractmethod
+    def _stored(self) -> Stored:
+        """What every call needs, where the points are."""
+
+    @plainly
+    def _prepare(self) -> None:
+        self._local = {self.points.device: self._stored()}
+
+    def __getstate__(self):
+        return {**self.__dict__, "_local": {}}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._prepare()
+
+    def _parameters(self, device) -> Stored:
+        if device in self._local:
+            return self._local[device]
+        moved = self._local[self.points.device].to(device)
+        if keepable():
+            self._local[device] = moved
+        return moved
 
 
 class Selection:

@@ -10,7 +10,7 @@ from torch import Tensor
 from projcomp.densities._scratch import Scratch
 from projcomp.densities._select import Member, Rows, Stored
 from projcomp.densities._slabs import plus_mean
-from projcomp.densities.empirical import Posterior, joined, posterior
+from projcomp.densities.empirical import Posterior, posterior
 
 
 class Shared:
@@ -107,8 +107,3 @@ def union_of(each: Sequence[Rows | None]) -> tuple[Rows | None, list[Rows | None
     ]
     union = torch.cat(listed).unique()
     return union, [torch.searchsorted(union, rows) for rows in listed]
-
-
-def in_one(parts: list[tuple[Tensor, ...]]) -> list[Tensor]:
-    """The same answers of several parts of the columns, joined."""
-    return [joined(part) for part in zip(*parts, strict=True)]

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import keepable, plainly
+from projcomp._modes import plainly
 from projcomp.densities._draw import categories
 from projcomp.densities._family import Family
-from projcomp.densities._select import Rows, Stored, selection, with_selection
-from projcomp.densities._shared import Shared, at, in_one
+from projcomp.densities._select import Prepared, Rows, Stored, selection, with_selection
+from projcomp.densities._shared import Shared, at
 from projcomp.densities._slabs import half_squares
 from projcomp.densities.base import Density
-from projcomp.densities.empirical import about_a_centre, positive
+from projcomp.densities.empirical import about_a_centre, in_one, positive
 
 _LOGITS = 1 << 25
 """Most entries of a (points, batch) matrix; larger batches are cut."""
@@ -24,7 +24,7 @@ _LEAST_SELECTED = 512
 """Fewer points than these are as fast without a selection."""
 
 
-class Bank(Family):
+class Bank(Prepared, Family):
     """Points, such as all pictures of a collection, of which a prompt names some.
 
     Densities of one bank that are evaluated together (in a composition, its samplers, weights and
@@ -49,7 +49,6 @@ class Bank(Family):
             raise ValueError(f"points must be at most {_check.LARGEST:g} in magnitude")
         self.shape = tuple(points.shape[1:])
         self.points = points.flatten(1)
-        self._local: dict[torch.device, Stored] = {}
         self._prepare()
 
     def __repr__(self):
@@ -58,22 +57,12 @@ class Bank(Family):
     def __len__(self):
         return len(self.points)
 
-    @plainly
-    def _prepare(self) -> None:
+    def _stored(self) -> Stored:
         points = self.points
         equal = points.new_full((len(points),), 1.0 / len(points))
         centred, centre, level = about_a_centre(points, equal)
         heights = half_squares(centred, level)
-        self._local[points.device] = with_selection(
-            points, centred, centre, heights, equal.log(), level
-        )
-
-    def __getstate__(self):
-        return {**self.__dict__, "_local": {}}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._prepare()
+        return with_selection(points, centred, centre, heights, equal.log(), level)
 
     def density(self, rows=None, weights=None) -> Subset:
         """The empirical distribution of the points at `rows`.
@@ -123,14 +112,6 @@ class Bank(Family):
                 yield y, levels, Shared(stored, found, y, levels, log_prob_alone)
             else:
                 yield y, levels, Shared(stored, members, y, levels, log_prob_alone)
-
-    def _parameters(self, device) -> Stored:
-        if device in self._local:
-            return self._local[device]
-        moved = self._local[self.points.device].to(device)
-        if keepable():
-            self._local[device] = moved
-        return moved
 
 
 class Subset(Density):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
-from projcomp._modes import keepable, plainly, values
+from projcomp._modes import values
 from projcomp.densities._draw import categories
 from projcomp.densities._near import Near, near
 from projcomp.densities._scratch import Scratch
-from projcomp.densities._select import Stored, selection, with_selection
+from projcomp.densities._select import Prepared, Stored, selection, with_selection
 from projcomp.densities._slabs import Slabs, half_squares, plus_mean, slabs_of
 from projcomp.densities.base import Density
 
@@ -25,7 +25,7 @@ _LEAST_SHARE, _SEVERAL = 1e-200, 16
 dimensions than _SEVERAL to look for them takes longer."""
 
 
-class Empirical(Density):
+class Empirical(Prepared, Density):
     """p = sum_j weights[j] delta(points[j]); p^sigma is a mixture of N(points[j], sigma**2 I).
 
     Made for thousands of points in thousands of dimensions (images): a call costs two matrix
@@ -64,12 +64,9 @@ class Empirical(Density):
             )
         self.points = points
         self.weights = weights
-        self._local: dict[torch.device, Stored] = {}
         self._prepare()
 
-    @plainly
-    def _prepare(self) -> None:
-        """What every call needs: see `Stored`."""
+    def _stored(self) -> Stored:
         points = self.points
         slabs = slabs_of(points)
         if slabs is not None:
@@ -78,19 +75,10 @@ class Empirical(Density):
         else:
             centred, centre, level = about_a_centre(points, self.weights)
             heights = half_squares(centred, level)
-        self._local[points.device] = with_selection(
-            points, centred, centre, heights, self.weights.log(), level
-        )
+        return with_selection(points, centred, centre, heights, self.weights.log(), level)
 
     def __repr__(self):
         return f"Empirical(points={len(self.points)}, dim={self.dim})"
-
-    def __getstate__(self):
-        return {**self.__dict__, "_local": {}}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._prepare()
 
     def _log_prob(self, x, sigma):
         return self._where_it_matters(self._only_log_prob, x, sigma)[0]
@@ -112,7 +100,7 @@ class Empirical(Density):
         if select is None:
             return evaluate(x, sigma, stored)
         parts = [evaluate(y, s, stored.at(rows)) for y, s, rows in select.parts(x, sigma)]
-        return [joined(part) for part in zip(*parts, strict=True)]
+        return in_one(parts)
 
     def _only_log_prob(self, x, sigma, stored):
         return (posterior(x, sigma, stored, log_prob_alone=True).log_prob,)
@@ -123,14 +111,6 @@ class Empirical(Density):
 
     def _mean(self, x, sigma, stored):
         return (posterior(x, sigma, stored).mean(x),)
-
-    def _parameters(self, device):
-        if device in self._local:
-            return self._local[device]
-        moved = self._local[self.points.device].to(device)
-        if keepable():
-            self._local[device] = moved
-        return moved
 
     def _sample(self, n, generator, device):
         index = categories(self.weights.to(device), n, generator)
@@ -235,8 +215,11 @@ def about_a_centre(points: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, flo
     return points, torch.zeros_like(centre), float(norms.min())
 
 
-def joined(parts: tuple[Tensor, ...]) -> Tensor:
-    """Parts (.., b) as one (.., B), laid out by columns."""
+def in_one(parts: list[tuple[Tensor, ...]]) -> list[Tensor]:
+    """The same answers (.., b) of several parts of the columns as (.., B), laid out by columns."""
     if len(parts) == 1:
-        return parts[0]
-    return torch.cat([part.movedim(-1, 0) for part in parts]).movedim(0, -1)
+        return list(parts[0])
+    return [
+        torch.cat([part.movedim(-1, 0) for part in each]).movedim(0, -1)
+        for each in zip(*parts, strict=True)
+    ]

@@ -135,9 +135,18 @@ class Paper:
         ax.spines[:].set_visible(False)
         ax.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
 
-    def write(self, text: str, x: float, y: float, ha: str, colour: str, **look) -> None:
-        how = {"fontsize": still.TEXT, "color": colour, "ha": ha, "va": "top", **look}
-        self.ax.text(x, y, text, **how)
+    def write(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        ha: str,
+        colour: str,
+        weight: str = "normal",
+        size: float = still.TEXT,
+    ) -> None:
+        look = {"fontsize": size, "weight": weight, "color": colour, "ha": ha, "va": "top"}
+        self.ax.text(x, y, text, **look)
 
     def photograph(self, picture: Tensor, left: float, top: float, side: float, alpha=1.0) -> None:
         size = round((picture.numel() / 3) ** 0.5)
@@ -146,8 +155,12 @@ class Paper:
         look = {"interpolation": "nearest", "aspect": "auto", "alpha": alpha}
         self.ax.imshow(pixels.numpy(), extent=extent, **look)
 
-    def box(self, left: float, top: float, width: float, height: float, **look) -> None:
-        self.ax.add_patch(Rectangle((left, top), width, height, **look))
+    def frame(self, left: float, top: float, side: float, colour: str) -> None:
+        look = {"fill": False, "edgecolor": colour, "linewidth": 2}
+        self.ax.add_patch(Rectangle((left, top), side, side, **look))
+
+    def bar(self, left: float, top: float, width: float, colour: str) -> None:
+        self.ax.add_patch(Rectangle((left, top), width, 3, color=colour, linewidth=0))
 
 
 def _state(figure) -> str:
@@ -160,7 +173,7 @@ def _shot(paper: Paper, figure, pane: Pane, left: float, top: float, side: float
     paper.write(pane.title, middle, top + 4, "center", still.INK, weight="bold")
     paper.photograph(pane.picture, left, top + TITLE, side)
     first, *rest = pane.lines
-    bold = {"weight": "bold", "fontsize": 11}
+    bold = {"weight": "bold", "size": 11}
     if pane.sample is None or pane.sample.outcome.right:
         paper.write(first, middle, foot, "center", still.INK, **bold)
     else:
@@ -175,7 +188,7 @@ def _mind(paper: Paper, figure, pane: Pane, left: float, top: float, width: floa
     paper.write(pane.title, left + width / 2, top + 4, "center", still.SOFT)
     ends = [left + width - end for end in ENDS_OF_NUMBERS]
     for part, right in zip(PARTS, ends, strict=True):
-        paper.write(part, right, top + TITLE, "right", still.SOFT, fontsize=11)
+        paper.write(part, right, top + TITLE, "right", still.SOFT, size=11)
     for row, (name, belief) in enumerate(pane.sample.beliefs[figure.level].items()):
         y = top + TITLE + LINE + STRIP * row
         paper.write(name, left, y, "left", still.INK, weight="bold")
@@ -189,9 +202,8 @@ def _mind(paper: Paper, figure, pane: Pane, left: float, top: float, width: floa
                 _picture(figure, place), *spot, THUMB, FAINTEST + (1 - FAINTEST) * share
             )
             if place == figure.wanted:
-                look = {"fill": False, "edgecolor": plots.COMPOSED, "linewidth": 2}
-                paper.box(*spot, THUMB, THUMB, **look)
-            paper.box(spot[0], spot[1] + THUMB + 3, THUMB * share, 3, color=still.INK, linewidth=0)
+                paper.frame(*spot, THUMB, plots.COMPOSED)
+            paper.bar(spot[0], spot[1] + THUMB + 3, THUMB * share, still.INK)
 
 
 def _chart(ax: Axes, sample: Sample, levels: list[float], level: int) -> None:
