@@ -55,6 +55,7 @@ _HOME = {
 _MODULES = (
     "adapters", "densities", "composition", "diagnostics", "emoji", "grid", "metrics", "networks",
     "noise", "photographs", "plots", "samplers", "scenes", "tables", "warps", "widgets",
+    "words",
 )  # fmt: skip
 
 __all__ = [*_HOME, *_MODULES]

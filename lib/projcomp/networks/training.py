@@ -16,7 +16,7 @@ from projcomp.networks.preconditioning import Preconditioned
 from projcomp.networks.recipe import SCHEDULES, Recipe, recipe_of
 from projcomp.networks.store import unwrapped
 
-__all__ = ["SCHEDULES", "Labelled", "Training", "denoising_loss", "train"]
+__all__ = ["SCHEDULES", "Labelled", "Stream", "Training", "denoising_loss", "train"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,18 @@ class Labelled:
         return clean, self.conditions[rows.to(self.conditions.device)]
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Training data that are made while training: no batch comes twice.
+
+    draw: called with (n, generator); n clean samples (n, dim), float32, and what the network is
+    told of each, in the form of its `condition`. name: says what they are; a checkpoint must agree.
+    """
+
+    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
+    name: str
+
+
 def denoising_loss(
     denoise: Callable[[Tensor, Tensor], Tensor],
     clean: Tensor,
@@ -82,7 +94,7 @@ def denoising_loss(
 
 def train(
     model: Preconditioned,
-    data: Sequence[Density | Tensor] | Labelled,
+    data: Sequence[Density | Tensor] | Labelled | Stream,
     recipe: Recipe,
     *,
     log_sigma: tuple[float, float] = (-0.5, 1.7),
@@ -96,7 +108,7 @@ def train(
         model: the network, changed in place.
         data: for every label of the model (background first) a Density to draw fresh samples from,
             or samples (N, n), and then every batch is shared evenly among the labels; or
-            `Labelled` samples.
+            `Labelled` samples; or a `Stream` of them.
         recipe: how it is fitted.
         log_sigma: mean and standard deviation of log sigma, which is drawn from a normal law.
         generator: source of all randomness; seed 0 if None.
@@ -115,7 +127,10 @@ def train(
         )
     mean, spread = law.tolist()
     about = {"log_sigma": [mean, spread]}
-    if isinstance(data, Labelled):
+    if isinstance(data, Stream):
+        about["stream"] = data.name
+        clean_of = data.draw
+    elif isinstance(data, Labelled):
         about["rows"] = len(data.index)
         _check.points("data", data.samples[:1].float(), model.dim)
         clean_of = data.draw

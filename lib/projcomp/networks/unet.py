@@ -66,9 +66,9 @@ class UNet(nn.Module):
         self.enter = convolution(12 + planes, first, generator)
         self.down = nn.ModuleList(
             [
-                _Block(first, told, generator),
-                _Block(second, told, generator),
-                _Block(third, told, generator),
+                Block(first, told, generator),
+                Block(second, told, generator),
+                Block(third, told, generator),
             ]
         )
         self.shrink = nn.ModuleList(
@@ -77,14 +77,14 @@ class UNet(nn.Module):
                 convolution(second, third, generator, stride=2),
             ]
         )
-        self.middle = _Block(third, told, generator)
+        self.middle = Block(third, told, generator)
         self.grow = nn.ModuleList(
             [
                 convolution(third, second, generator, size=1),
                 convolution(second, first, generator, size=1),
             ]
         )
-        self.up = nn.ModuleList([_Block(second, told, generator), _Block(first, told, generator)])
+        self.up = nn.ModuleList([Block(second, told, generator), Block(first, told, generator)])
         self.leave = convolution(first, 12, generator, scale=0.0)
         cells = torch.arange(pixels, dtype=torch.float32, device=generator.device)
         ramp = (cells + 0.5) * (2.0 / pixels) - 1.0
@@ -167,7 +167,7 @@ class UNet(nn.Module):
         return seen[:, None]
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """hidden + W2 silu(scale (W1 silu(norm hidden)) + shift), told by scale; W2 = 0 at first."""
 
     def __init__(self, width: int, told: int, generator: torch.Generator):
