@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=11_000)
+    parser.add_argument("--steps", type=int, default=9_000)
     parser.add_argument("--seed", type=int, default=1, help="of the weights, data and noise")
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
