@@ -9,6 +9,8 @@ adjectives and of phrases in any order::
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor
 
@@ -152,17 +154,29 @@ def meaning(prompt: str) -> dict[str, list[str]]:
     """What a prompt says: for every attribute that it names the values, in the order named.
 
     "object" has the value "none" for the bare floor. A prompt that contradicts itself has several
-    values. Words without a meaning of their own, and unknown ones, say nothing.
+    values. Words without a meaning of their own, and unknown ones, say nothing. Raises ValueError
+    for what is no string.
     """
+    if not isinstance(prompt, str):
+        raise ValueError(f"prompt must be a string, got {prompt!r}")
     facts: dict[str, list[str]] = {}
-    for word in _check_text(prompt).split():
+    for word in re.findall(r"[a-z]+", prompt.lower()):
         name, value = _MEANING.get(word, (None, None))
         if name is not None and value not in facts.setdefault(name, []):
             facts[name].append(value)
     return facts
 
 
-def _check_text(prompt) -> str:
-    if not isinstance(prompt, str):
-        raise ValueError(f"prompt must be a string, got {prompt!r}")
-    return prompt.lower().replace(",", " ").replace(":", " ").replace(".", " ")
+def true_of(prompt: str, facts: Tensor) -> Tensor:
+    """Which of N pictures, by their facts (N, 8), are as a prompt says: (N,) bool.
+
+    An attribute that cannot be seen in a picture is not as the prompt says. Of a prompt that
+    contradicts itself no picture is.
+    """
+    answer = torch.ones(len(facts), dtype=torch.bool, device=facts.device)
+    for column, (name, values) in enumerate(ATTRIBUTES.items()):
+        for value in meaning(prompt).get(name, []):
+            answer &= facts[:, column] == values.index(value)
+    if "object" in meaning(prompt):
+        answer &= facts[:, 0] == UNSEEN
+    return answer
