@@ -1,5 +1,7 @@
 """The world with words: what is drawn, and what can be seen of it."""
 
+import itertools
+
 import pytest
 import torch
 from projcomp import words
@@ -33,7 +35,7 @@ def test_pictures_are_pictures_and_repeat():
     shown = words.depictions(64, seeded(1))
     assert shown.pictures.shape == (64, 3, 32, 32) and shown.facts.shape == (64, 8)
     assert shown.pictures.dtype == torch.float32
-    assert 0 <= float(shown.pictures.min()) and float(shown.pictures.max()) <= 1
+    assert float(shown.pictures.min()) >= 0 and float(shown.pictures.max()) <= 1
     again = words.depictions(64, seeded(1))
     assert torch.equal(again.pictures, shown.pictures) and torch.equal(again.facts, shown.facts)
     assert repr(shown) and len(shown) == 64
@@ -74,7 +76,10 @@ def _facts_alone(n, generator, rows=2000):
 def test_the_held_out_combination_is_in_no_picture():
     facts = _facts_alone(20_000, seeded(3))
     held = torch.stack(
-        [facts[:, NAMES.index(k)] == words.ATTRIBUTES[k].index(v) for k, v in words.HELD_OUT.items()]
+        [
+            facts[:, NAMES.index(k)] == words.ATTRIBUTES[k].index(v)
+            for k, v in words.HELD_OUT.items()
+        ]
     )
     assert held.any(1).all() and not held.all(0).any()
 
@@ -116,7 +121,7 @@ def test_every_attribute_can_be_seen(name):
         if name in words.HIDDEN.get(style, ()) or name == "style":
             continue
         values = words.ATTRIBUTES[name]
-        for one, other in zip(values, values[1:], strict=False):
+        for one, other in itertools.pairwise(values):
             pair = [drawn(style=style, **{name: value}) for value in (one, other)]
             assert float((pair[0] - pair[1]).abs().flatten(1).amax(1).min()) > 0.05, (style, one)
 
@@ -137,7 +142,7 @@ def test_styles_keep_to_their_range_and_leave_their_input_alone():
     for name, draw in words.STYLES.items():
         answer = draw(pictures)
         assert answer.shape == pictures.shape, name
-        assert 0 <= float(answer.min()) and float(answer.max()) <= 1, name
+        assert float(answer.min()) >= 0 and float(answer.max()) <= 1, name
     assert torch.equal(pictures, before)
 
 

@@ -21,8 +21,8 @@ _HEADS, _SKETCH, _CELLS = 4, 8, 4
 class WordedUNet(nn.Module):
     """Residual blocks at a half, a quarter and an eighth of the resolution, told a prompt.
 
-    The prompt is read by one layer of attention among its words. Its mean speaks to every block, as
-    the noise level does; it draws a coarse sketch, which is added to the input; and at a quarter
+    The prompt is read by one layer of attention among its words. Their sum speaks to every block,
+    as the noise level does; it draws a coarse sketch, which is added to the input; and at a quarter
     and an eighth of the resolution every position looks at the words. It answers with zeros until
     it is trained.
 
@@ -62,10 +62,11 @@ class WordedUNet(nn.Module):
         levels = [first, second, third]
         self.down = nn.ModuleList(Block(width, told, generator) for width in levels)
         self.shrink = nn.ModuleList(
-            convolution(i, o, generator, stride=2)
-            for i, o in ((first, second), (second, third))
+            convolution(i, o, generator, stride=2) for i, o in ((first, second), (second, third))
         )
-        self.look = nn.ModuleList(Look(width, generator) for width in (second, third, second))
+        self.look = nn.ModuleList(
+            Look(width, _norm(width, generator), generator) for width in (second, third, second)
+        )
         self.middle = Block(third, told, generator)
         self.grow = nn.ModuleList(
             convolution(i, o, generator, size=1) for i, o in ((third, second), (second, first))
@@ -86,12 +87,12 @@ class WordedUNet(nn.Module):
 
     def forward(self, x: Tensor, noise: Tensor, condition: Tensor) -> Tensor:
         """x: (B, n). noise: (B,) or (1,). condition: tokens (B, length) or (1, length)."""
-        words, hidden_words, mean = self.reader(condition)
-        told = nn.functional.silu(self.noise(fourier(noise, 8))) + self.reader.say(mean)
+        words, absent, gist = self.reader(condition)
+        told = nn.functional.silu(self.noise(fourier(noise, 8))) + self.reader.say(gist)
         told = nn.functional.silu(self.told(told))[..., None, None]
         picture = x.reshape(-1, 3, self.pixels, self.pixels)
         coarse = nn.functional.pixel_unshuffle(picture, 2)
-        sketch = self.sketch(mean).reshape(-1, _SKETCH, _CELLS, _CELLS)
+        sketch = self.sketch(gist).reshape(-1, _SKETCH, _CELLS, _CELLS)
         side = self.pixels // 2
         sketch = nn.functional.interpolate(sketch, size=(side, side), mode="bilinear")
         rows = len(coarse)
@@ -99,12 +100,12 @@ class WordedUNet(nn.Module):
         hidden = self.down[0](self.enter(torch.cat(parts, 1)), told)
         kept = [hidden]
         hidden = self.down[1](self.shrink[0](hidden), told)
-        hidden = self.look[0](hidden, words, hidden_words)
+        hidden = self.look[0](hidden, words, absent)
         kept.append(hidden)
         hidden = self.down[2](self.shrink[1](hidden), told)
-        hidden = self.middle(self.look[1](hidden, words, hidden_words), told)
+        hidden = self.middle(self.look[1](hidden, words, absent), told)
         hidden = self.up[0](self._joined(self.grow[0](hidden), kept[1]), told)
-        hidden = self.look[2](hidden, words, hidden_words)
+        hidden = self.look[2](hidden, words, absent)
         hidden = self.up[1](self._joined(self.grow[1](hidden), kept[0]), told)
         answer = self.leave(nn.functional.silu(hidden))
         return nn.functional.pixel_shuffle(answer, 2).reshape(x.shape)
@@ -122,13 +123,14 @@ class Reader(nn.Module):
         super().__init__()
         self.word = nn.Parameter(normal(generator, len(vocabulary), READ))
         self.place = nn.Parameter(0.3 * normal(generator, vocabulary.length, READ))
-        self.look = Look(READ, generator)
+        norm = _EachNorm(READ, device=generator.device, dtype=torch.float32)
+        self.look = Look(READ, norm, generator)
         self.first = linear(READ, 2 * READ, generator)
         self.second = linear(2 * READ, READ, generator, scale=0.1)
         self.say = linear(READ, told, generator)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """tokens (B, L). Returns words (B, L + 1, READ), which are none (B, L + 1), and their mean.
+        """tokens (B, L). Returns words (B, L + 1, READ), which are none (B, L + 1), and their sum.
 
         The first of them is there always: the empty prompt has something to look at.
         """
@@ -140,15 +142,26 @@ class Reader(nn.Module):
         seen = self.look(words.mT[..., None], words, absent)[..., 0].mT
         words = seen + self.second(nn.functional.silu(self.first(seen)))
         there = (~absent).to(words.dtype)[..., None]
-        return words, absent, (words * there).sum(1) / there.sum(1)
+        return words, absent, 0.25 * (words * there).sum(1)
+
+
+class _EachNorm(nn.LayerNorm):
+    """Normalises every position on its own: (B, width, h, w)."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return super().forward(hidden.movedim(1, -1)).movedim(-1, 1)
+
+
+def _norm(width: int, generator: torch.Generator) -> nn.GroupNorm:
+    return nn.GroupNorm(8, width, device=generator.device, dtype=torch.float32)
 
 
 class Look(nn.Module):
     """hidden + what its positions see among the words: attention with four heads."""
 
-    def __init__(self, width: int, generator: torch.Generator):
+    def __init__(self, width: int, norm: nn.Module, generator: torch.Generator):
         super().__init__()
-        self.norm = nn.GroupNorm(8, width, device=generator.device, dtype=torch.float32)
+        self.norm = norm
         self.ask = convolution(width, READ, generator, size=1)
         self.key = linear(READ, READ, generator)
         self.value = linear(READ, READ, generator)

@@ -43,19 +43,18 @@ class Words:
         Raises ValueError for what is no string, for a word that the network was never taught, with
         the nearest ones, and for too many words.
         """
-        return Prompted(self.model, self.vocabulary.split(prompt) and prompt)
+        self.vocabulary.split(prompt)
+        return Prompted(self.model, prompt)
 
 
-def blank_words(
-    vocabulary: Vocabulary, generator: torch.Generator | None = None
-) -> Preconditioned:
+def blank_words(vocabulary: Vocabulary, generator: torch.Generator | None = None) -> Preconditioned:
     """The network before training."""
     network = WordedUNet(vocabulary, PIXELS, generator=generator)
     return Preconditioned(network, 3 * PIXELS**2, SIGMA_DATA, centre=CENTRE)
 
 
 def load_words() -> Words:
-    """The network of words, trained; its parameters need no grad until `requires_grad_` is called."""
+    """The network of words, trained; its parameters need no grad until `requires_grad_` of them."""
     vocabulary = Vocabulary(json.loads(VOCABULARY.read_text(encoding="utf-8"))["words"])
     model = load_network(blank_words(vocabulary), WEIGHTS / "words.safetensors")
     return Words(model.eval().requires_grad_(False), vocabulary)
