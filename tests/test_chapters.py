@@ -22,7 +22,7 @@ CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.S | re.M)
 STATEMENT = re.compile(r"^:::\{prf:(\w+)\}.*\n:label: (\S+)$", re.M)
 ROW = re.compile(r"^\| (?!statement|\*\*|---)(.+)\|$", re.M)
 NEEDS_PROOF = {"proposition", "theorem", "lemma", "corollary"}
-LIVE = re.compile(r"pc\.(Explorer|Sandbox|Square|Lattice|Prompt)(\.from_preset)?\(")
+LIVE = re.compile(r"pc\.(Explorer|Sandbox|Square|Lattice|Prompt|TextPrompt)(\.from_preset)?\(")
 
 
 @dataclass

@@ -92,8 +92,8 @@ PROMISES = [
     ("10-the-path", "path-jump", {"sigma": 0.3}, GAP, (0.8, 1.0)),
     ("10-the-path", "path-jump", {"sigma": 0.085}, GAP, (0.4, 0.6)),
     ("10-the-path", "path-jump", {"sigma": 0.05}, GAP, (0.0, 0.2)),
-    ("16-your-own-models", "own-models", {"operator": "bayes"}, SHADOWS, OFF),
-    ("16-your-own-models", "own-models", {"operator": "composition"}, SHADOWS, FITS),
+    ("17-your-own-models", "own-models", {"operator": "bayes"}, SHADOWS, OFF),
+    ("17-your-own-models", "own-models", {"operator": "composition"}, SHADOWS, FITS),
 ]
 
 
