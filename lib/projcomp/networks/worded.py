@@ -95,7 +95,7 @@ class WordedUNet(nn.Module):
         sketch = self.sketch(gist).reshape(-1, _SKETCH, _CELLS, _CELLS)
         side = self.pixels // 2
         sketch = nn.functional.interpolate(sketch, size=(side, side), mode="bilinear")
-        rows = len(coarse)
+        rows = coarse.shape[0]
         parts = [coarse, self.where.expand(rows, -1, -1, -1), sketch.expand(rows, -1, -1, -1)]
         hidden = self.down[0](self.enter(torch.cat(parts, 1)), told)
         kept = [hidden]

@@ -1,0 +1,65 @@
+"""What a page loads when its reader asks for the network: a runtime, a graph and its weights.
+
+ONNX Runtime Web (MIT, Microsoft) is not part of this package: `tools/install.sh` brings it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+RUNTIME = Path(sys.prefix) / "share" / "onnxruntime-web"
+"""Where `tools/fetch_runtime.py` puts the runtime."""
+PARTS = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+"""Of the runtime: the smallest build, without a GPU."""
+STORED = Path(__file__).resolve().parents[1] / "networks" / "weights"
+GRAPH = STORED / "words.onnx"
+"""What is computed with the weights; made by tools/export_words.py."""
+WEIGHTS = "weights"
+
+
+def parts(stored: bytes) -> tuple[bytes, bytes]:
+    """The header of a file of safetensors (JSON), and its tensors."""
+    end = 8 + int.from_bytes(stored[:8], "little")
+    return stored[8:end], stored[end:]
+
+
+def layout(header: bytes) -> str:
+    """A short name of where each tensor is, whatever else the header says."""
+    places = {name: at for name, at in json.loads(header).items() if name != "__metadata__"}
+    return sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def runtime(folder: Path = RUNTIME) -> dict[str, bytes]:
+    """The runtime's files, gzipped. Raises ValueError where they are not installed."""
+    missing = [name for name in PARTS if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(
+            f"ONNX Runtime Web is not installed: no {missing[0]} in {folder}; run tools/install.sh"
+        )
+    return {name: gzip.compress((folder / name).read_bytes(), 9, mtime=0) for name in PARTS}
+
+
+def model(stored: bytes) -> dict[str, bytes]:
+    """The graph and the weights of a file of safetensors, gzipped.
+
+    Raises ValueError where the graph is of a network with other weights.
+    """
+    header, tensors = parts(stored)
+    graph = GRAPH.read_bytes()
+    if layout(header).encode() not in graph:
+        raise ValueError(
+            f"{GRAPH.name} is of a network with other weights: run tools/export_words.py"
+        )
+    return {name: gzip.compress(data, 9, mtime=0)
+            for name, data in (("graph", graph), (WEIGHTS, tensors))}  # fmt: skip
+
+
+def script(name: str, files: dict[str, bytes]) -> str:
+    """A classic script that hands gzipped files to a page, also from a file: no fetch is allowed."""
+    texts = {file: b64encode(data).decode() for file, data in files.items()}
+    return f"PROJCOMP_WIDGET.arrived({json.dumps(name)}, {json.dumps(texts)});\n"
