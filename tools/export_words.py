@@ -34,7 +34,7 @@ def main() -> None:
     try:
         data = graph(networks.Vocabulary(captions.words()))
     except ImportError as error:
-        sys.exit(f"export_words: {error.name} is missing: pip install onnx==1.23.2 onnxscript==0.7.2")
+        sys.exit(f"export_words: {error.name} is not installed; {__doc__.splitlines()[2].strip()}")
     options.to.write_bytes(data)
     print(f"{options.to.name}: {len(data) / 1000:,.0f} kB")
 

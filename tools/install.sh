@@ -27,7 +27,7 @@ if [ -n "${PYTHON:-}" ]; then
 fi
 
 # Everything that decides what is installed, and where: a moved checkout installs anew.
-inputs="requirements.txt constraints.txt pyproject.toml etc/jupyter/labconfig/*.json"
+inputs="requirements.txt constraints.txt pyproject.toml etc/jupyter/labconfig/*.json tools/fetch_runtime.py"
 state="$(pwd) $(cat $inputs | cksum)"
 ready() {
     case "$(cat "$stamp" 2>/dev/null)" in "" | "$(pwd) "*) ;; *) return 1 ;; esac
@@ -56,10 +56,11 @@ echo "Installing the requirements into $venv: a few minutes, 2 GB. Log: $log"
         -r requirements.txt &&
         { "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true; } &&
         "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps \
-            --no-build-isolation -e .
+            --no-build-isolation -e . &&
+        "$venv/bin/python" tools/fetch_runtime.py
 } >"$log" 2>&1 </dev/null || {
-    grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|No matching distribution' "$log" &&
+    grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|No matching distribution|npm could not fetch' "$log" &&
         fail "The requirements could not be downloaded: is there a network? See $log"
-    fail "pip could not install the requirements: see $log"
+    fail "The requirements could not be installed: see $log"
 }
 echo "$state" >"$stamp"

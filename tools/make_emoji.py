@@ -13,21 +13,19 @@ written whole or not at all, and one that is there is not made again, unless `--
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import npm_package
 import numpy as np
+from npm_package import Trouble
 from PIL import Image
 from projcomp.emoji import SIZES
 from projcomp.emoji.files import COLUMNS, DATA, NAMES, sheet_name
@@ -36,10 +34,6 @@ CACHE = Path(__file__).parents[1] / "_build" / "emoji"
 INK = "#111111"
 """The colour of icons that leave it to the page."""
 LICENCES, APACHE = "LICENCES.md", "Apache-2.0.txt"
-
-
-class Trouble(Exception):
-    """What keeps the pictures from being made, in a line."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Source:
 
     @property
     def tarball(self) -> str:
-        return f"iconify-json-{self.icons}-{self.version}.tgz"
+        return npm_package.tarball(self.package, self.version)
 
 
 SOURCES = (
@@ -131,33 +125,8 @@ class Package:
 
 def fetched(source: Source, cache: Path) -> Package:
     """The package of a source, from the cache or from npm, and checked."""
-    kept = cache / source.tarball
-    if not kept.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        npm = shutil.which("npm")
-        if npm is None:
-            raise Trouble(
-                f"npm is not installed, and {source.tarball} is not in {cache}: install Node.js"
-            )
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            wanted = f"{source.package}@{source.version}"
-            command = [npm, "pack", wanted, "--silent", "--pack-destination", folder]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                said = (done.stderr.strip() or done.stdout.strip() or "no reason").splitlines()
-                raise Trouble(f"npm could not fetch {wanted}: {said[0]}")
-            check(source, Path(folder, source.tarball))
-            os.replace(Path(folder, source.tarball), kept)
-    check(source, kept)
-    return Package(source, kept)
-
-
-def check(source: Source, path: Path) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != source.sha256:
-        raise Trouble(
-            f"{path} has the SHA-256 {found}, not {source.sha256}: delete it to fetch it again"
-        )
+    path = npm_package.fetched(source.package, source.version, source.sha256, cache)
+    return Package(source, path)
 
 
 def renderer() -> Callable[[str], np.ndarray]:

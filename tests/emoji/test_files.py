@@ -178,7 +178,9 @@ def maker():
     spec = importlib.util.spec_from_file_location("make_emoji", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look there
+    sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
+    sys.path.remove(str(path.parent))
     yield module
     del sys.modules[spec.name]
 
@@ -197,6 +199,7 @@ def test_a_package_that_is_not_what_it_should_be(maker, tmp_path):
 
 def test_without_npm(maker, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(maker.npm_package.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(maker.Trouble, match="npm is not installed, and iconify-json-noto-1"):
         maker.fetched(maker.SOURCES[0], tmp_path)
 

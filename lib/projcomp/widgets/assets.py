@@ -60,6 +60,6 @@ def model(stored: bytes) -> dict[str, bytes]:
 
 
 def script(name: str, files: dict[str, bytes]) -> str:
-    """A classic script that hands gzipped files to a page, also from a file: no fetch is allowed."""
+    """A classic script that hands gzipped files to a page, also to one that is a file itself."""
     texts = {file: b64encode(data).decode() for file, data in files.items()}
     return f"PROJCOMP_WIDGET.arrived({json.dumps(name)}, {json.dumps(texts)});\n"
