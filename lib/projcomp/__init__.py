@@ -51,6 +51,7 @@ _HOME = {
     "Square": "widgets",
     "Lattice": "widgets",
     "Prompt": "widgets",
+    "TextPrompt": "widgets",
 }
 _MODULES = (
     "adapters", "densities", "composition", "diagnostics", "emoji", "grid", "metrics", "networks",

@@ -10,6 +10,7 @@ import projcomp as pc
 
 from tests.widgets.pictures import rendered
 from tests.widgets.tables import table
+from tests.widgets.worded import words
 
 
 def explorer(name: str = "explorer", **options) -> pc.Explorer:
@@ -44,9 +45,21 @@ def prompt(name: str = "prompt", **options) -> pc.Prompt:
     return pc.Prompt(table(), name=name, **given)
 
 
+def text_prompt(name: str = "words", **options) -> pc.TextPrompt:
+    given = {
+        "prompts": ["a red ball on the left", "not a blue cube"],
+        "background": "empty",
+        "guidance": 2.0,
+        "steps": 4,
+        "source": "from tests.widgets.worded import words as made\nwords = made()",
+        **options,
+    }
+    return pc.TextPrompt(words(), name=name, **given)
+
+
 KINDS: dict[str, Callable] = {
     "explorer": explorer, "sandbox": sandbox, "square": square, "lattice": lattice,
-    "prompt": prompt,
+    "prompt": prompt, "words": text_prompt,
 }  # fmt: skip
 
 

@@ -12,11 +12,12 @@ _HOME = {
     "READOUTS": "explorer",
     "Sandbox": "sandbox",
     "Square": "square",
+    "TextPrompt": "text_prompt",
 }
 
 __all__ = [
     "CONTROLS", "PRESETS", "READOUTS", "Explorer", "Lattice", "Preset", "Prompt",
-    "Sandbox", "Square",
+    "Sandbox", "Square", "TextPrompt",
 ]  # fmt: skip
 
 

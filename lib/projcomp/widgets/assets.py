@@ -16,6 +16,8 @@ RUNTIME = Path(sys.prefix) / "share" / "onnxruntime-web"
 """Where `tools/fetch_runtime.py` puts the runtime."""
 PARTS = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 """Of the runtime: the smallest build, without a GPU."""
+RUNTIME_BYTES = 3.7e6
+"""Of these parts together, gzipped."""
 STORED = Path(__file__).resolve().parents[1] / "networks" / "weights"
 GRAPH = STORED / "words.onnx"
 """What is computed with the weights; made by tools/export_words.py."""
@@ -63,3 +65,9 @@ def script(name: str, files: dict[str, bytes]) -> str:
     """A classic script that hands gzipped files to a page, also to one that is a file itself."""
     texts = {file: b64encode(data).decode() for file, data in files.items()}
     return f"PROJCOMP_WIDGET.arrived({json.dumps(name)}, {json.dumps(texts)});\n"
+
+
+def write(folder: Path, stored: bytes) -> None:
+    """Write the scripts `figures-runtime.js` and `figures-model.js`, which `page.js` asks for."""
+    for name, files in (("runtime", runtime()), ("model", model(stored))):
+        (folder / f"figures-{name}.js").write_text(script(name, files), encoding="utf-8")

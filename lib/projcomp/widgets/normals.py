@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+STREAMS = 32
+"""Streams of noise of a seed: one for each particle, and one for resampling."""
 _MASK = 0xFFFFFFFF
 
 
@@ -21,6 +24,18 @@ def normals(seed: int, count: int) -> Tensor:
             factor = math.sqrt(-2 * math.log(s) / s)
             found += [u * factor, v * factor]
     return torch.tensor(found[:count], dtype=torch.float64, device="cpu")
+
+
+@lru_cache(maxsize=64)
+def stream(seed: int, number: int, count: int) -> Tensor:
+    """(count,) standard normal numbers of one of a seed's streams."""
+    return normals(STREAMS * seed + number, count)
+
+
+def noise(seed: int, particles: int, levels: int, dim: int) -> Tensor:
+    """(levels, particles, dim): the start, and what each step adds."""
+    rows = [stream(seed, i, levels * dim).reshape(levels, dim) for i in range(particles)]
+    return torch.stack(rows, 1)
 
 
 def _uniforms(seed: int):

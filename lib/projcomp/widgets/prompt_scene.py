@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -13,10 +12,8 @@ from projcomp.composition import Composition
 from projcomp.emoji import Table
 from projcomp.samplers.resampling import combed, effective_size
 from projcomp.samplers.weighting import ByInteraction
-from projcomp.widgets.normals import normals
+from projcomp.widgets.normals import STREAMS, noise, stream
 
-STREAMS = 32
-"""Streams of noise of a seed: one for each particle, and one for resampling."""
 HALF = 0.5  # of the particles: fewer effective ones are resampled
 TOP = 3  # pictures that are shown of a belief
 DECIDED = 0.5  # of the belief
@@ -86,18 +83,6 @@ class Sample(NamedTuple):
     effective: Tensor
     beliefs: list[dict[str, Belief]]
     outcome: Outcome
-
-
-@lru_cache(maxsize=64)
-def stream(seed: int, number: int, count: int) -> Tensor:
-    """(count,) standard normal numbers of one of a seed's streams."""
-    return normals(STREAMS * seed + number, count)
-
-
-def noise(seed: int, particles: int, levels: int, dim: int) -> Tensor:
-    """(levels, particles, dim): the start, and what each step adds."""
-    rows = [stream(seed, i, levels * dim).reshape(levels, dim) for i in range(particles)]
-    return torch.stack(rows, 1)
 
 
 def flight(

@@ -16,16 +16,18 @@ import * as pictures from "./maths/pictures.mjs";
 import * as sampling from "./maths/sampling.mjs";
 import * as table from "./maths/table.mjs";
 import * as warp from "./maths/warp.mjs";
+import * as vocabulary from "./maths/vocabulary.mjs";
 import { Prompt } from "./prompt/prompt.mjs";
 import { Sandbox } from "./sandbox/sandbox.mjs";
 import { Square } from "./square/square.mjs";
+import { TextPrompt } from "./words/words.mjs";
 
-const KINDS = { explorer: Explorer, lattice: Lattice, prompt: Prompt, sandbox: Sandbox, square: Square };
+const KINDS = { explorer: Explorer, lattice: Lattice, prompt: Prompt, sandbox: Sandbox, square: Square, words: TextPrompt };
 
 /** The mathematics, for the tests that hold it against the library. */
 const math = {
   ...blocks, ...composition, ...draws, ...examine, ...field, ...fit, ...gaps, ...mixture, ...pace, ...pictures,
-  ...sampling, ...table, ...warp,
+  ...sampling, ...table, ...vocabulary, ...warp,
 };
 
 export default { render, math };

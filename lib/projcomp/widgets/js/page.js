@@ -3,6 +3,33 @@
 // holds the very module and style sheet that a notebook runs.
 (() => {
   let widget = null;
+  const script = document.currentScript.src;
+  const asked = new Map(); // files that are fetched once they are asked for, by the name of their script
+  const waiting = new Map();
+
+  /** Files by name, as the scripts beside this one hold them: base64 of what gzip has made small. */
+  function files(name) {
+    if (!asked.has(name)) {
+      asked.set(name, new Promise((done, fail) => {
+        waiting.set(name, done);
+        const node = document.createElement("script");
+        node.src = new URL(`figures-${name}.js`, script);
+        node.onload = () => node.remove();
+        node.onerror = () => {
+          asked.delete(name);
+          node.remove();
+          fail(new Error(`there is no ${name} with this page`));
+        };
+        document.head.append(node);
+      }));
+    }
+    return asked.get(name);
+  }
+
+  PROJCOMP_WIDGET.arrived = (name, texts) => {
+    const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    waiting.get(name)?.(Object.fromEntries(Object.entries(texts).map(([file, text]) => [file, bytes(text)])));
+  };
 
   function load() {
     if (widget) return widget;
@@ -29,6 +56,7 @@
         listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener));
       },
       save_changes() {},
+      files,
     };
   }
 
@@ -65,7 +93,7 @@
   const nameOf = (figure) => JSON.parse(figure.querySelector("script").textContent).name;
 
   /** The figure that the address names, if any: "#pc-name=..." or "#pc-name?...". */
-  function asked(figures) {
+  function named(figures) {
     const name = location.hash.match(/^#pc-([\w-]+)[=?]/)?.[1];
     return name && figures.find((figure) => nameOf(figure) === name);
   }
@@ -92,10 +120,10 @@
       { rootMargin: "400px" },
     );
     const figures = [...document.querySelectorAll(".pc-figure")];
-    const first = asked(figures);
+    const first = named(figures);
     if (first) bring(first);
     addEventListener("hashchange", () => {
-      const figure = asked(figures);
+      const figure = named(figures);
       if (!figure) return;
       mount(figure);
       figure.scrollIntoView({ block: "nearest" }); // a link beside its figure moves nothing
