@@ -123,6 +123,7 @@ def test_chapters_reach_the_library_and_not_what_makes_pages() -> None:
         "sphinxhead",
         "sphinxkey",
         "sphinxmath",
+        "sphinxnetwork",
         "sphinxplaces",
         "sphinxsearch",
         "sphinxweight",

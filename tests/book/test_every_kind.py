@@ -27,7 +27,7 @@ from tests.widgets.kinds import KINDS
 
 WITH_HANDLES = ("explorer", "sandbox", "square")
 # A button that changes the state of the others.
-BUTTONS = {"lattice": "front", "prompt": "Another noise"}
+BUTTONS = {"lattice": "front", "prompt": "Another noise", "words": "Another noise"}
 # What its link holds.
 KEYS = {
     "explorer": (
@@ -41,6 +41,9 @@ KEYS = {
     "square": ("background", "concepts", "operator", "warp", "amount", "route", "show"),
     "lattice": ("chosen", "clutter", "level", "seed", "view"),
     "prompt": ("content", "style", "guidance", "level", "seed", "view"),
+    "words": (
+        "prompts", "background", "guidance", "method", "steps", "level", "seed", "view",
+    ),
 }  # fmt: skip
 # A trait, with a value that makes sense and one that makes none.
 TRAITS = {
@@ -48,6 +51,7 @@ TRAITS = {
     "square": ("amount", 20, "steep"),
     "lattice": ("chosen", [0], [12]),
     "prompt": ("guidance", 5, "much"),
+    "words": ("guidance", 5, "much"),
 }  # fmt: skip
 
 

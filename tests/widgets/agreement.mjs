@@ -59,6 +59,7 @@ export function compare(math, fixture, compareVerdicts) {
   for (const c of fixture.squares) compareSquare(math, c, add);
   for (const c of fixture.lattices) compareLattice(math, c, add);
   for (const c of fixture.prompts) comparePrompt(math, c, add);
+  compareVocabulary(math, fixture.vocabulary, add);
   for (const [i, c] of fixture.combs.entries()) add(`comb ${i}`, math.combed(c.shares, c.offset), c.met);
   compareVerdicts(math, fixture.verdicts, add);
   return report;
@@ -170,4 +171,15 @@ function comparePrompt(math, c, add) {
     const outcome = math.outcomeOf(line, levels, table.place(wanted));
     same(what("outcome"), outcome, theirs.outcome);
   }
+}
+
+/** Tokens of prompts, and known words that are near to unknown ones. */
+function compareVocabulary(math, c, add) {
+  const vocabulary = new math.Vocabulary(c);
+  add("vocabulary: tokens", c.prompts.map((prompt) => vocabulary.encode(prompt)), c.tokens);
+  c.unknown.forEach((word, i) => {
+    const near = vocabulary.nearest(word);
+    if (near.join() !== c.near[i].join()) throw new Error(`near ${word}: ${near}, not ${c.near[i]}`);
+  });
+  add("vocabulary: near words", c.near.map((near) => near.length), c.unknown.map((word) => vocabulary.nearest(word).length));
 }

@@ -11,6 +11,7 @@ from projcomp.samplers.resampling import effective_size
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
 from projcomp.widgets.square import warp_of
+from projcomp.words import captions
 
 from tests.widgets.pictures import lattices
 from tests.widgets.tables import combs, prompts
@@ -152,6 +153,23 @@ def square(warp: str, amount: float, mixtures: list[pc.GaussianMixture]) -> dict
     }
 
 
+def vocabulary() -> dict:
+    """Prompts as tokens, and words that are not known with the nearest that are."""
+    own = pc.networks.Vocabulary(captions.words(), 8)
+    prompts = ["", "empty", "A red ball, on the left!", 'at "night" (on   sand)']
+    unknown = ["bule", "cubes", "sphear", "leftt", "pixle", "purpel", "nighttime", "xylophone"]
+    unknown += ["".join(sorted(word)) for word in own.words]
+    unknown = [word for word in unknown if word not in own.words]
+    return {
+        "words": list(own.words),
+        "length": 8,
+        "prompts": prompts,
+        "tokens": [own.encode(prompt)[0].tolist() for prompt in prompts],
+        "unknown": unknown,
+        "near": [own.nearest(word) for word in unknown],
+    }
+
+
 def fixture() -> dict:
     generator = seeded(0)
     mixtures = [random_mixture(k, 2, generator) for k in (3, 4, 2, 5)]
@@ -187,4 +205,5 @@ def fixture() -> dict:
         "prompts": prompts(),
         "combs": combs(),
         "verdicts": verdicts(),
+        "vocabulary": vocabulary(),
     }

@@ -12,7 +12,7 @@ from projcomp.widgets import bundle
 
 WIDGETS = bundle.FOLDER.parent
 PARTS = sorted(path.relative_to(bundle.FOLDER).as_posix() for path in bundle.FOLDER.rglob("*.mjs"))
-FIGURES = ("explorer", "lattice", "prompt", "square")
+FIGURES = ("explorer", "lattice", "prompt", "square", "words")
 ALLOWED = {"maths": {"maths"}, "shared": {"maths", "shared"}}
 ALLOWED |= {figure: {"maths", "shared", figure} for figure in FIGURES}
 ALLOWED["sandbox"] = {"maths", "shared", "explorer", "sandbox"}  # it is an Explorer
@@ -24,6 +24,7 @@ OWN = {
     "prompt": {"prompt_scene", "prompt_still"},
     "sandbox": set(),
     "square": {"square_still"},
+    "text_prompt": {"text_prompt_scene", "text_prompt_still"},
 }
 """Modules that are one figure's, besides its own."""
 

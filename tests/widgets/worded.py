@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import torch
 from projcomp import networks
 from projcomp.networks.words import blank_words
-from projcomp.widgets import text_prompt
+from projcomp.widgets import assets, text_prompt
 from projcomp.words import captions
 
 
@@ -24,5 +25,9 @@ def words() -> networks.Words:
     return networks.Words(model, vocabulary)
 
 
-def stored() -> bytes:
-    return text_prompt.stored_weights(words())
+def bring(folder: Path) -> None:
+    """The scripts of this network and of the runtime, beside a page's script in a folder."""
+    weights = folder / "weights"
+    weights.write_bytes(text_prompt.stored_weights(words()))
+    (folder / assets.FOLDER).mkdir(exist_ok=True)
+    assets.write(folder / assets.FOLDER, weights)

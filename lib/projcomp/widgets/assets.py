@@ -18,8 +18,10 @@ PARTS = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threade
 """Of the runtime: the smallest build, without a GPU."""
 RUNTIME_BYTES = 3.7e6
 """Of these parts together, gzipped."""
-STORED = Path(__file__).resolve().parents[1] / "networks" / "weights"
-GRAPH = STORED / "words.onnx"
+FOLDER = "figures"
+"""Where a page's scripts of these are, beside its other scripts."""
+STORED = Path(__file__).resolve().parents[1] / "networks" / "weights" / "words.safetensors"
+GRAPH = STORED.with_suffix(".onnx")
 """What is computed with the weights; made by tools/export_words.py."""
 WEIGHTS = "weights"
 
@@ -67,7 +69,16 @@ def script(name: str, files: dict[str, bytes]) -> str:
     return f"PROJCOMP_WIDGET.arrived({json.dumps(name)}, {json.dumps(texts)});\n"
 
 
-def write(folder: Path, stored: bytes) -> None:
-    """Write the scripts `figures-runtime.js` and `figures-model.js`, which `page.js` asks for."""
-    for name, files in (("runtime", runtime()), ("model", model(stored))):
-        (folder / f"figures-{name}.js").write_text(script(name, files), encoding="utf-8")
+def write(folder: Path, weights: Path) -> None:
+    """Write the scripts of the runtime and of a model into a folder, but for those that are new.
+
+    Raises ValueError as `runtime` and `model`, and OSError where `weights` can't be read.
+    """
+    for name, sources, files in (
+        ("runtime", [RUNTIME / part for part in PARTS], runtime),
+        ("model", [weights, GRAPH], lambda: model(weights.read_bytes())),
+    ):
+        path = folder / f"{name}.js"
+        made_of = [source.stat().st_mtime for source in sources if source.exists()]
+        if not path.exists() or path.stat().st_mtime < max(made_of, default=0):
+            path.write_text(script(name, files()), encoding="utf-8")

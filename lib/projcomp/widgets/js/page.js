@@ -13,7 +13,7 @@
       asked.set(name, new Promise((done, fail) => {
         waiting.set(name, done);
         const node = document.createElement("script");
-        node.src = new URL(`figures-${name}.js`, script);
+        node.src = new URL(`figures/${name}.js`, script);
         node.onload = () => node.remove();
         node.onerror = () => {
           asked.delete(name);
