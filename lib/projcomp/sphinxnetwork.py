@@ -1,6 +1,7 @@
 """The network that runs in a page: scripts that hold it, beside the pages.
 
-They are written where a page has a figure for them, once for a state of the weights. Torch must stay out of what this module imports.
+They are written where a page has a figure for them, once for a state of the weights. Torch must
+stay out of what this module imports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The figure of words on a page of its own: a network that runs there with no kernel, no network."""
+"""The figure of words on a page of its own: a network runs there, with no kernel and offline."""
 
 from __future__ import annotations
 

@@ -84,6 +84,7 @@ export class TextPrompt extends Figure {
   /** Fetch the network, and draw as soon as it is there. */
   async load() {
     if (this.phase !== "asleep" && this.phase !== "failed") return;
+    this.notice("");
     this.enter("loading");
     try {
       await this.crew.load(filesOf(this.model), PICTURES, (what) => this.panel.progress(LOADING[what], null));
