@@ -43,6 +43,12 @@ prompt = pc.Prompt(pc.emoji.Table(pictures, ["cat", "dog", "hat"], ["flat", "lin
 print("made")
 prompt"""
 
+WORDS = f"""import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.widgets.kinds import text_prompt
+figure = text_prompt()
+print("made")
+figure"""
+
 
 @dataclass
 class Lab:
@@ -248,4 +254,18 @@ def test_double_click_opens_a_notebook_that_runs(lab: Lab, browser: Browser, roo
     assert comes_true(page, notebook, code) == "True"
     run_below(page, notebook, "prompt.content = 'dog'; print('set')")
     expect(prompt.get_by_label("content")).to_have_value("dog")
+
+    # The fifth kind, both ways: its network comes from the kernel.
+    assert run_below(page, notebook, WORDS) == "made"
+    words = notebook.locator(".pc-words")
+    expect(words.locator(".pc-summary")).to_contain_text("stored pictures", timeout=RUN_MS)
+    words.get_by_role("button", name="Load the network").click()
+    expect(words.locator(".pc-said")).to_have_text("Drawn.", timeout=RUN_MS)
+    words.get_by_role("button", name="Another noise").click()
+    told = "torch.tensor(figure.readout['weights'], dtype=torch.float64)"
+    gap = f"float(({told} / figure.log_weights - 1).abs().max())"
+    code = f"print(figure.seed == 1 and figure.readout['drawn'] and {gap} < 1e-3)"
+    assert comes_true(page, notebook, code) == "True"
+    run_below(page, notebook, "figure.prompts = ['a cube']; print('set')")
+    expect(words.get_by_role("textbox", name="prompt 1")).to_have_value("a cube")
     context.close()
