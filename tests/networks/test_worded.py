@@ -1,5 +1,6 @@
 """The network that is told words."""
 
+import projcomp as pc
 import pytest
 import torch
 from projcomp.networks import Vocabulary
@@ -87,6 +88,29 @@ def test_a_prompt_is_a_density(words, x):
     )
     with pytest.raises(ValueError, match="never taught the word 'green'"):
         words.density("a green ball".removeprefix("a "))
+
+
+@pytest.mark.parametrize("points", [1, 3, 40])
+def test_prompts_of_one_network_are_asked_together(words, points):
+    """The same scores as of each by itself: a few points in one call, many one by one."""
+    prompts = ("", "red ball", "blue blue cube")
+    parts = [words.density(prompt) for prompt in prompts]
+    composed = pc.compose(parts[0], parts[1:])
+    y = 0.5 + torch.randn(
+        points, 3072, generator=torch.Generator().manual_seed(8), dtype=torch.float64
+    )
+    calls = []
+    handle = words.model.network.register_forward_hook(lambda *args: calls.append(len(args[1][0])))
+    sigma = torch.linspace(0.3, 2.0, points, dtype=torch.float64)
+    together = composed.scores(y, sigma)
+    handle.remove()
+    assert calls == ([3 * points] if points < 10 else [points] * 3)
+    alone = torch.stack([part.score(y, sigma) for part in parts])
+    assert alone.std(0).max() > 1e-3
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+    other = Words(woken(7), VOCABULARY).density("red ball")
+    mixed = pc.compose(parts[0], [other]).scores(y, sigma)
+    torch.testing.assert_close(mixed[1], other.score(y, sigma))
 
 
 @pytest.mark.parametrize(

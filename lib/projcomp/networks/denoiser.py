@@ -47,14 +47,21 @@ class Denoiser(Scored):
         return f"Denoiser({name}, dim={self.dim})"
 
     def _score_rows(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """(D - x) / sigma^2, put together so that nothing cancels: x (B, n), sigma (B,) or (1,)."""
+        return self._told(x, sigma, self.condition)
+
+    def _told(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
+        """(D - x) / sigma^2, put together so that nothing cancels: x (B, n), sigma (B,) or (1,).
+
+        condition: what the network is told instead of this density's own, of B rows or one.
+        """
         if x.numel() and float(values(sigma).min()) < LEAST:
             raise ValueError(
                 f"sigma must be > 0: a network has no score at sigma = 0, nor below {LEAST:g}; got "
                 f"{float(values(sigma).min()):g}"
             )
         own, out = self.model.score_coefficients(sigma)
-        return out[:, None] * self._raw(x, sigma) + own[:, None] * (x - self.model.centre)
+        raw = self._raw(x, sigma, condition)
+        return out[:, None] * raw + own[:, None] * (x - self.model.centre)
 
     def _score(self, x: Tensor, sigma: Tensor) -> Tensor:
         return self._score_rows(x.T, sigma.reshape(-1)).T
@@ -63,10 +70,10 @@ class Denoiser(Scored):
         seen = sigma.reshape(-1).clamp(min=1e-300)  # at 0 a scaled network has no say: c_out = 0
         skip, out = self.model.coefficients(sigma)
         centre = self.model.centre
-        return centre + skip * (x - centre) + out * self._raw(x.T, seen).T
+        return centre + skip * (x - centre) + out * self._raw(x.T, seen, self.condition).T
 
-    def _raw(self, x: Tensor, sigma: Tensor) -> Tensor:
-        return self.model.raw(x, sigma, self.condition.to(x.device)).to(x.dtype)
+    def _raw(self, x: Tensor, sigma: Tensor, condition: Tensor) -> Tensor:
+        return self.model.raw(x, sigma, condition.to(x.device)).to(x.dtype)
 
     def _chunk(self, device):
         coordinates = 1 << 18 if device.type == "cpu" else 1 << 23
