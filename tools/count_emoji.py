@@ -1,6 +1,6 @@
 """Counts what the exact scores of the table of pictures draw, and writes it down for the chapter.
 
-    python tools/count_emoji.py [--again] [--only PART ...] [--file FILE]
+    python tools/count_emoji.py [--again] [--only PART ...] [--file FILE] [--workers N]
 
 Eight parts. Cells: of random cells (content x style) the share of particles that are the wanted
 picture, by the ODE, the SDE, guidance and interaction weights. Steps: more of them, and moves of a
@@ -13,21 +13,14 @@ core. What is in the file already is not done again, unless `--again` says to be
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
-import sys
-import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
 import emoji_forecasts as foretelling
 import emoji_prompts as prompts
 import emoji_tallies as tallies
 import projcomp as pc
 import torch
+from counting import Job, Jobs, chosen, main
 from projcomp import emoji
 
 WAYS = {
@@ -53,14 +46,6 @@ REPAIRS = {
 }  # fmt: skip
 
 
-class Job(NamedTuple):
-    """One entry of the file: of every item the numbers that `trial(item, generator)` finds."""
-
-    columns: tuple[str, ...]
-    items: list[int]
-    trial: Callable[[int, torch.Generator], list[float]]
-
-
 def one_cell(table, method, n, weight, row, generator, sigmas=None, **options) -> list[float]:
     prompt = prompts.cell(table, row, weight)
     run, weights = prompts.draw(prompt.density, method, n, generator, sigmas, **options)
@@ -77,14 +62,14 @@ def cells(setting: str, way: str) -> Job:
     count, *size = SETTINGS[setting]
     table = prompts.standard(*size)
     method, weight, n = WAYS[way] if setting == "16" else fewer(way)
-    items = prompts.chosen(len(table.bank), "cells", setting)[:count]
+    items = chosen(len(table.bank), "cells", setting)[:count]
     return Job(tallies.SHARES, items, partial(one_cell, table, method, n, weight))
 
 
 def steps(way: str, count: int) -> Job:
     table = prompts.standard()
     options = {"moves": MOVES[way], "burn_in": 1} if way in MOVES else {}
-    items = prompts.chosen(len(table.bank), "steps")[:16]
+    items = chosen(len(table.bank), "steps")[:16]
 
     method, weight = WAYS.get(way, ("mala" if way in MOVES else way, 1.0))[:2]
 
@@ -96,7 +81,7 @@ def steps(way: str, count: int) -> Job:
 
 def size(pixels: int, styles: int, contents: int, way: str) -> Job:
     table, (method, weight, n) = prompts.standard(pixels, contents, styles), fewer(way)
-    items = prompts.chosen(len(table.bank), "size", pixels, styles, contents)[:16]
+    items = chosen(len(table.bank), "size", pixels, styles, contents)[:16]
     return Job(tallies.SHARES, items, partial(one_cell, table, method, n, weight))
 
 
@@ -139,7 +124,7 @@ def guidance(way: str, n: int = 128) -> Job:
 
 def groups(part: str, count: int) -> list[int]:
     table = prompts.standard()
-    return prompts.chosen(len(set(table.categories)) * len(table.styles), part)[:count]
+    return chosen(len(set(table.categories)) * len(table.styles), part)[:count]
 
 
 class Powered(pc.Composition):
@@ -174,7 +159,7 @@ def repair(kind: str, way: str) -> Job:
         return [share, *parts, *rest]
 
     count = 4 if n > 256 else 8 if "moves" in options else 16 if category else 12
-    every = prompts.chosen(len(table.bank), "repair") if not category else groups("repair", 64)
+    every = chosen(len(table.bank), "repair") if not category else groups("repair", 64)
     return Job(tallies.VARIETY, every[:count], trial)
 
 
@@ -184,14 +169,14 @@ def forecasts(kind: str) -> Job:
     def trial(index, generator):
         return foretelling.foretold(prompt(index), generator)
 
-    items = prompts.chosen(count, "forecasts", kind)[:50]
+    items = chosen(count, "forecasts", kind)[:50]
     return Job(foretelling.OUTCOMES + foretelling.FORECASTS, items, trial)
 
 
 def guess(kind: str) -> Job:
     """Of the same prompts how far the sum of the mean changes ends from what is wanted."""
     count, prompt = foretelling.kinds()[kind]
-    items = prompts.chosen(count, "forecasts", kind)[:50]
+    items = chosen(count, "forecasts", kind)[:50]
     return Job(foretelling.GUESS, items, lambda i, _: foretelling.guessed(prompt(i)))
 
 
@@ -201,7 +186,7 @@ def both(over: str, way: str) -> Job:
     names, kinds = whole.contents, whole.categories
     at = foretelling.pairs(len(names))
     count = len(names) * (len(names) - 1)
-    alike = (i for i in prompts.chosen(count, "both") if kinds[at(i)[0]] == kinds[at(i)[1]])
+    alike = (i for i in chosen(count, "both") if kinds[at(i)[0]] == kinds[at(i)[1]])
     cat, dog = names.index("cat"), names.index("dog")
     items = [cat * (len(names) - 1) + dog - (dog > cat), *(next(alike) for _ in range(20))]
     method, weight, n = fewer(way)
@@ -221,7 +206,7 @@ def both(over: str, way: str) -> Job:
     return Job(tallies.TOGETHER, items, trial)
 
 
-def jobs() -> dict[str, Callable[[], Job]]:
+def jobs() -> Jobs:
     """All entries of the file, in the order in which they are made."""
     found = {f"cells/16/{way}": partial(cells, "16", way) for way in WAYS}
     for kind in foretelling.kinds():
@@ -256,40 +241,5 @@ def jobs() -> dict[str, Callable[[], Job]]:
     return found
 
 
-def trial(key: str, job: Job, item: int, again: str = "") -> list[float]:
-    """The numbers of one item. again: for other random numbers than those of the file."""
-    found = job.trial(item, prompts.source(key, item, again))
-    if not all(map(math.isfinite, found)):
-        raise ValueError(f"{key}, {item}: not finite: {found}")
-    return [round(value, 4) for value in found]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--file", type=Path, default=emoji.COUNTS)
-    parser.add_argument("--again", action="store_true", help="do all parts, whatever the file has")
-    parser.add_argument("--only", nargs="+", default=[""], help="entries that begin so")
-    options = parser.parse_args()
-    try:
-        begun = options.file.is_file() and not options.again
-        found = json.loads(options.file.read_text()) if begun else {}
-        pc.networks.writable(options.file)
-    except (ValueError, OSError) as error:
-        sys.exit(f"count_emoji: --file {options.file}: {error}")
-    for key, make in jobs().items():
-        if key in found or not key.startswith(tuple(options.only)):
-            continue
-        began, job = time.monotonic(), make()
-        rows = [trial(key, job, item) for item in job.items]
-        found[key] = {"columns": job.columns, "items": job.items, "found": rows}
-        text = json.dumps(found, indent=0, separators=(",", ":"))
-        options.file.write_text(text.replace(",\n", ",") + "\n")
-        mean, error = pc.metrics.mean_and_error([row[0] for row in rows])
-        took = time.monotonic() - began
-        print(f"{key}: {job.columns[0]} {mean:.3f} ± {error:.3f} ({took:.0f} s)", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main("count_emoji", __doc__, jobs(), emoji.COUNTS)

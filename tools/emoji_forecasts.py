@@ -14,6 +14,7 @@ from functools import cache, partial
 import emoji_prompts as prompts
 import projcomp as pc
 import torch
+from counting import source
 from emoji_prompts import Prompt
 from projcomp.composition import interaction_of
 from projcomp.diagnostics.path import Watched
@@ -72,7 +73,7 @@ def kinds() -> dict[str, tuple[int, Callable[[int], Prompt]]]:
 @cache
 def filters() -> list[Tensor]:
     """Three random layers of convolutions, 3x3, for `features`."""
-    generator = prompts.source("features")
+    generator = source("features")
     sizes = (3, 32, 64, 128)
     return [
         torch.randn(b, a, 3, 3, generator=generator, dtype=torch.float64) * math.sqrt(2 / (9 * a))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -58,16 +57,6 @@ def nearest(table: emoji.Table, x: Tensor) -> Tensor:
     """The rows of the pictures nearest to x (n, *shape): (n,)."""
     content, style = table.nearest(x)
     return content * len(table.styles) + style
-
-
-def source(*words) -> torch.Generator:
-    """Randomness of its own for whatever the words name."""
-    return torch.Generator().manual_seed(zlib.crc32("/".join(map(str, words)).encode()))
-
-
-def chosen(count: int, *words) -> list[int]:
-    """The numbers below `count` in an order of their own."""
-    return torch.randperm(count, generator=source(*words)).tolist()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import count_emoji as tool  # noqa: E402
+import counting  # noqa: E402
 import emoji_forecasts as foretelling  # noqa: E402
 import emoji_prompts as prompts  # noqa: E402
 import emoji_tallies as tallies  # noqa: E402
@@ -29,7 +30,13 @@ import emoji_tallies as tallies  # noqa: E402
 COUNTED = emoji.counts()
 TEXT = emoji.COUNTS.read_bytes() + b"".join(
     (TOOLS / name).read_bytes()
-    for name in ("count_emoji.py", "emoji_forecasts.py", "emoji_prompts.py", "emoji_tallies.py")
+    for name in (
+        "counting.py",
+        "count_emoji.py",
+        "emoji_forecasts.py",
+        "emoji_prompts.py",
+        "emoji_tallies.py",
+    )
 )
 SEED = os.environ.get("PROJCOMP_CELL", hashlib.sha256(TEXT).hexdigest())
 JOBS = tool.jobs()
@@ -54,7 +61,7 @@ def particles(key: str) -> int:
 
 def again(key: str, places: list[int], seed: str = "again") -> torch.Tensor:
     job = JOBS[key]()
-    rows = [tool.trial(key, job, COUNTED[key].items[place], seed) for place in places]
+    rows = [counting.trial(key, job, COUNTED[key].items[place], seed) for place in places]
     return torch.tensor(rows, dtype=torch.float64)
 
 
@@ -166,7 +173,7 @@ def test_tallies_of_known_particles():
     assert tallies.entropy_size(torch.zeros(3)) == 0.0
     prompt = prompts.cell(table, 5)
     assert prompt.share(rows, even) == prompt.gap(rows, even) == 0.5
-    assert prompt.floor(7, prompts.source("floor")) == 0.0
+    assert prompt.floor(7, counting.source("floor")) == 0.0
     two = foretelling.pairs(3)
     assert [two(i) for i in range(6)] == [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
     one, other = prompts.pair(table, 0, 1)
