@@ -146,14 +146,8 @@ def groups() -> list[tuple[str, Callable[[dict], bool]]]:
 
 
 def areas(values: torch.Tensor, broken: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """ROC areas: how likely a broken one has the larger value than a factorized one, ties by half.
-
-    values, broken: (m,). counts: (draws, m), how often each is in a draw.
-    """
-    high, low = values[broken][:, None], values[~broken]
-    larger = (high > low).double() + 0.5 * (high == low).double()
-    up, down = counts[:, broken], counts[:, ~broken]
-    return torch.einsum("di,ij,dj->d", up, larger, down) / (up.sum(1) * down.sum(1))
+    """ROC areas, of counts (draws, m): how often each composition is in a draw."""
+    return pc.metrics.roc_area(values, counts * broken, counts * ~broken)
 
 
 def redraws(found: Sequence[dict]) -> torch.Tensor:

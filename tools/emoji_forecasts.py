@@ -129,16 +129,17 @@ def of_means(density: pc.Composition) -> list[float]:
 
 
 class Pilots:
-    """What the first particles of the ODE meet on the way down: deltas at every level."""
+    """What the first particles of a run meet on the way down: deltas at every level."""
 
-    def __init__(self, density: pc.Composition):
-        self.weights = density.weights
+    def __init__(self, density: pc.Composition, count: int = PILOTS):
+        self.weights, self.count = density.weights, count
         self.sigmas: list[float] = []
         self.deltas: list[Tensor] = []
 
     def take(self, sigma: float, x: Tensor, scores: Tensor) -> None:
         self.sigmas.append(sigma)
-        self.deltas.append(sigma * (scores[1:, :PILOTS] - scores[0, :PILOTS]))
+        few = scores[:, : self.count]
+        self.deltas.append(sigma * (few[1:] - few[0]))
 
     def forecasts(self, scale: float) -> list[float]:
         """Those of `FORECASTS` that come from the pilots. scale: of the data, for "early"."""
@@ -158,7 +159,7 @@ class Pilots:
             float(across),
             -float(torch.trapezoid(spread[early], logs[early])),
             -float(torch.trapezoid(spread, logs)),
-            float(0.5 * (weights - 1 / PILOTS).abs().sum()),
+            float(0.5 * (weights - 1 / self.count).abs().sum()),
             float(total.std()),
         ]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from projcomp import _check
+from projcomp import _check, metrics
 
 
 class Counted(NamedTuple):
@@ -29,6 +29,24 @@ class Counted(NamedTuple):
     def column(self, name: str) -> Tensor:
         """One number for each prompt: (items,). Raises ValueError for another name."""
         return self.found[:, self.columns.index(_check.choice("name", name, self.columns))]
+
+    def share(self, name: str) -> tuple[float, float, float]:
+        """The mean of a column of shares over the prompts, and a 95% interval: mean, lower, upper.
+
+        Of two intervals the wider: Student's of the prompts, which differ, and Wilson's of all
+        samples (`n` of each prompt, one if that is not known), since few prompts may agree by
+        chance. Rows with nothing to count are left out; NaN where there are no others.
+        """
+        values = self.column(name)
+        values = values[~values.isnan()]
+        if not len(values):
+            return math.nan, math.nan, math.nan
+        mean, trials = float(values.mean()), len(values) * (self.n or 1)
+        _, low, high = metrics.proportion(round(mean * trials), trials)
+        if len(values) > 1:
+            _, least, most = metrics.mean_interval(values)
+            low, high = min(low, least), max(high, most)
+        return mean, max(0.0, min(low, mean)), min(1.0, max(high, mean))
 
 
 def counted(path: Path, tool: str) -> dict[str, Counted]:

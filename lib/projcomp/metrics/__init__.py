@@ -11,6 +11,7 @@ from projcomp.metrics.comparison import Comparison, compare
 from projcomp.metrics.energy import energy_distance
 from projcomp.metrics.intervals import mean_and_error, mean_interval, proportion
 from projcomp.metrics.masses import histogram_tv, total_variation
+from projcomp.metrics.ranking import roc_area
 from projcomp.metrics.transport import sliced_w2, w2
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "mean_and_error",
     "mean_interval",
     "proportion",
+    "roc_area",
     "sliced_w2",
     "total_variation",
     "w2",

@@ -1,6 +1,7 @@
 """A world with words: small pictures, what is said of them, and what can be seen in them."""
 
 from projcomp.words.captions import caption, meaning, said_of, true_of, words
+from projcomp.words.counted import COUNTS, Counted, areas, counts, pairs
 from projcomp.words.lessons import lessons
 from projcomp.words.styles import FLOORS, HIDDEN, STYLES
 from projcomp.words.world import (
@@ -14,7 +15,7 @@ from projcomp.words.world import (
 )
 
 __all__ = [
-    "ATTRIBUTES", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "STYLES", "UNSEEN", "Depictions",
-    "caption", "depictions", "lessons", "meaning", "pictured", "said_of",
-    "true_of", "words",
+    "ATTRIBUTES", "COUNTS", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "STYLES", "UNSEEN",
+    "Counted", "Depictions", "areas", "caption", "counts", "depictions", "lessons", "meaning",
+    "pairs", "pictured", "said_of", "true_of", "words",
 ]  # fmt: skip

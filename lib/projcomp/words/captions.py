@@ -102,11 +102,14 @@ def words() -> tuple[str, ...]:
     return tuple(sorted(set(used.split())))
 
 
-def caption(facts: dict[str, str], generator: torch.Generator | None = None) -> str:
+def caption(
+    facts: dict[str, str], generator: torch.Generator | None = None, plain: bool = False
+) -> str:
     """One wording of exactly these facts, a dict of attributes and their values.
 
     The bare floor has none of the object's attributes, and is said to be empty where `facts` holds
-    "object": "none". Raises ValueError for what is no attribute or no value of it.
+    "object": "none". plain: the plainest wording, always the same; else any. Raises ValueError for
+    what is no attribute or no value of it.
     """
     facts = dict(facts)
     bare = facts.pop("object", None) == "none"
@@ -116,6 +119,8 @@ def caption(facts: dict[str, str], generator: torch.Generator | None = None) -> 
         raise ValueError(f"facts must name nothing of an object that is not there, got {facts}")
 
     def pick(options):  # the first, the plainest, half of the time
+        if plain:
+            return options[0]
         draw = float(torch.rand((), generator=generator, device="cpu"))
         return options[max(0, int((2.0 * draw - 1.0) * len(options)))]
 
@@ -127,11 +132,12 @@ def caption(facts: dict[str, str], generator: torch.Generator | None = None) -> 
         head = " ".join(["a", *adjectives, pick(_NOUNS[facts.get("shape")])])
     phrases = [pick(_PHRASES[facts[name]])
                for name in ("across", "depth", "floor", "style") if name in facts]  # fmt: skip
-    order = torch.randperm(len(phrases), generator=generator, device="cpu").tolist()
-    said = [phrases[index] for index in order]
-    if not bare and "shape" not in facts and not adjectives and said:
+    if not plain:
+        order = torch.randperm(len(phrases), generator=generator, device="cpu").tolist()
+        phrases = [phrases[index] for index in order]
+    if not bare and "shape" not in facts and not adjectives and phrases:
         head = pick((head, ""))  # as "at night"
-    return " ".join(filter(None, [head, *said]))
+    return " ".join(filter(None, [head, *phrases]))
 
 
 def said_of(row: Tensor, generator: torch.Generator | None = None) -> str:
