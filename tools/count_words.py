@@ -14,7 +14,6 @@ to begin from nothing.
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 
 import projcomp as pc
@@ -35,8 +34,9 @@ GUIDED = {
     f"{method} {weight}": Way(method, float(weight))
     for method in ("sde", "ode")
     for weight in (1, 2, 3)
+    if (method, weight) != ("sde", 1)  # which is that of the quality
 }
-LADDER = (8, 16, 32, 64)
+LADDER = (6, 12, 24, 48)
 STEPPED = 40
 """Of the prompts, how many are drawn in other numbers of steps."""
 WAYS = {
@@ -48,15 +48,19 @@ WAYS = {
     "smc 32": (Way("smc", n=32), 4),
 }
 """Of compositions: how, and of how many cases."""
-TOLD = ("ode", "sde", "smc 8")
+WAYS_OVER = {"": tuple(WAYS), "empty": tuple(WAYS)[:-1], "told": ("ode", "sde", "smc 8")}
 ALONE = 24
 """Samples of each of the prompts that are paired."""
-JUDGED, PILOTS, PAIR_STEPS = 4, 2, 12
+JUDGED, PILOTS = 4, 2
 FROM_PILOTS = (
     "same-point cosine on the way", "across cosine on the way", "early spread on the way",
     "spread on the way", "path gap", "spread of paths",
 )  # fmt: skip
-DIAGNOSED = {"two places": 2, "attributes": 2, "content and scene": 2, "contradiction": 2}
+DIAGNOSED = {
+    "": ("two places", "attributes", "content and scene", "contradiction"),
+    "empty": ("two places", "attributes"),
+}
+"""Kinds of pairs of which one is diagnosed, by the background."""
 VERDICTS = ("exact", "score", "path", "target", "both", "unknown", "none")
 DIAGNOSIS = (
     "verdict", "explained", "error of explained", "path gap", "exchange", "error of exchange",
@@ -102,18 +106,19 @@ def at_once(kind: str) -> Job:
 
 def alone() -> Job:
     """The prompts that are paired, one by one."""
-    job = quality(Way("sde", n=ALONE, steps=PAIR_STEPS))
+    job = quality(Way("sde", n=ALONE))
     return job._replace(items=[text for text, _ in prompts.paired()])
 
 
-def facts_of(index: int):
+def facts_of(index: int) -> tuple[tuple[str, str], tuple[prompts.Facts, prompts.Facts]]:
     """Texts and facts of the two prompts of a pair."""
-    return zip(*(prompts.paired()[place] for place in prompts.pairs()[index]), strict=True)
+    both = (prompts.paired()[place] for place in prompts.pairs()[index])
+    return tuple(zip(*both, strict=True))
 
 
 def pairs(kind: str, over: str) -> Job:
     """All pairs of a kind, by the SDE. The pilots are other particles than the judged ones."""
-    levels, n = drawing.grid(PAIR_STEPS), PILOTS + JUDGED
+    levels, n = drawing.grid(), PILOTS + JUDGED
 
     def trial(index, generator):
         texts, _ = facts_of(index)
@@ -139,21 +144,17 @@ def forecasts(kind: str, over: str) -> Job:
     def trial(index, _):
         return foretelling.foretold(over, prompts.pairs()[index])
 
-    return Job(foretelling.FORECASTS, of_kind(kind), trial)
+    return Job(foretelling.FORECASTS, of_kind(kind), trial, whole=True)
 
 
-def diagnosed() -> list[int]:
-    """A few pairs of some kinds, of prompts that have `HELD` pictures."""
-
-    def known(index):
-        return all(len(foretelling.examples(text)) >= HELD for text in facts_of(index)[0])
-
-    found = []
-    for kind, count in DIAGNOSED.items():
-        every = of_kind(kind)
-        order = (every[place] for place in chosen(len(every), "diagnosed", kind))
-        found += itertools.islice(filter(known, order), count)
-    return found
+def diagnosed(kind: str) -> int:
+    """A pair of a kind, of prompts that have `HELD` pictures."""
+    every = of_kind(kind)
+    for place in chosen(len(every), "diagnosed", kind):
+        texts, _ = facts_of(every[place])
+        if all(len(foretelling.examples(text)) >= HELD for text in texts):
+            return every[place]
+    raise ValueError(f"no pair of the kind {kind!r} has {HELD} pictures of each prompt")
 
 
 def diagnoses(over: str) -> Job:
@@ -189,7 +190,7 @@ def diagnoses(over: str) -> Job:
             *((None, None) if worst is None else (worst.value, worst.error)),
         ]
 
-    return Job(DIAGNOSIS, diagnosed(), trial)
+    return Job(DIAGNOSIS, [diagnosed(kind) for kind in DIAGNOSED[over]], trial)
 
 
 def jobs() -> Jobs:
@@ -197,7 +198,7 @@ def jobs() -> Jobs:
     found = {"prompts/quality": partial(quality, QUALITY)}
     for kind in prompts.KINDS:
         for over, name in BACKGROUNDS.items():
-            for way in WAYS if over != "told" else TOLD:
+            for way in WAYS_OVER[over]:
                 found[f"compositions/{kind}/{name}/{way}"] = partial(
                     compositions, kind, over, *WAYS[way]
                 )
@@ -214,7 +215,7 @@ def jobs() -> Jobs:
         for steps in LADDER:
             way = Way(method, steps=steps)
             found[f"prompts/steps/{method}/{steps}"] = partial(quality, way, STEPPED)
-    for over in foretelling.BACKGROUNDS:
+    for over in DIAGNOSED:
         found[f"diagnoses/{BACKGROUNDS[over]}"] = partial(diagnoses, over)
     return found
 

@@ -28,13 +28,14 @@ class Job(NamedTuple):
     """One entry of the file: of every item the numbers that `trial(item, generator)` finds.
 
     A number is None where there is nothing to count. n: independent samples of each item, to be
-    written down too.
+    written down too. whole: its items share work that is done once, so they stay in one process.
     """
 
     columns: tuple[str, ...]
     items: list
     trial: Callable[..., list[float | None]]
     n: int | None = None
+    whole: bool = False
 
 
 Jobs = dict[str, Callable[[], Job]]
@@ -78,9 +79,11 @@ def main(name: str, doc: str, jobs: Jobs, file: Path) -> None:
     with _pool(options.workers) as pool:
         for key in todo:
             began, job = time.monotonic(), jobs[key]()
-            each = map if pool is None else partial(pool.imap, chunksize=1)
-            one = partial(trial, key, job) if pool is None else partial(_elsewhere, name, key)
-            rows = list(each(one, job.items))
+            if pool is None or job.whole:
+                torch.set_num_threads(max(1, options.workers))
+                rows = [trial(key, job, item) for item in job.items]
+            else:
+                rows = list(pool.imap(partial(_elsewhere, name, key), job.items, chunksize=1))
             entry = {"columns": job.columns, "items": job.items, "found": rows}
             found[key] = entry if job.n is None else entry | {"n": job.n}
             text = json.dumps(found, indent=0, separators=(",", ":"))

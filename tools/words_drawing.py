@@ -12,7 +12,7 @@ from projcomp.networks.words import Words
 from torch import Tensor
 from words_prompts import Case
 
-FROM, TO, STEPS = 40.0, 0.02, 16
+FROM, TO, STEPS = 40.0, 0.02, 12
 RHO = 7.0
 
 
