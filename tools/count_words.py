@@ -65,7 +65,7 @@ VERDICTS = ("exact", "score", "path", "target", "both", "unknown", "none")
 DIAGNOSIS = (
     "verdict", "explained", "error of explained", "path gap", "exchange", "error of exchange",
 )  # fmt: skip
-HELD, DIAGNOSED_LEVELS = 600, 8
+HELD, DIAGNOSED_LEVELS = 400, 8
 BACKGROUNDS = {"": "anything", "empty": "empty", "told": "told"}
 """Of compositions, and what they are called in the file."""
 

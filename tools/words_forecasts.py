@@ -24,7 +24,7 @@ from words_drawing import FROM, network
 LEVELS, POINTS = 6, 4
 """Noise levels, and noised samples of every prompt at each."""
 LOWEST = 0.05
-POOL = 8000
+POOL = 4000
 """Pictures from which every prompt takes those that it is true of."""
 BACKGROUNDS = ("", "empty")
 FORECASTS = (

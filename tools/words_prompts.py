@@ -65,7 +65,7 @@ def said() -> list[str]:
     generator = source("words", "said")
     facts = words.depictions(2 * PROMPTS, generator).facts
     captions = dict.fromkeys(words.said_of(row, generator) for row in facts)
-    return [caption for caption in captions if caption][:PROMPTS]
+    return [caption for caption in captions if words.meaning(caption)][:PROMPTS]
 
 
 def values(generator: torch.Generator, *names: str) -> Facts:
