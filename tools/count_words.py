@@ -22,7 +22,7 @@ import words_drawing as drawing
 import words_forecasts as foretelling
 import words_prompts as prompts
 import words_tallies as tallies
-from counting import Job, Jobs, chosen, main
+from counting import Job, Jobs, main
 from emoji_forecasts import Pilots
 from projcomp import words
 from projcomp.diagnostics.budget import FEWEST
@@ -57,10 +57,10 @@ FROM_PILOTS = (
     "spread on the way", "path gap", "spread of paths",
 )  # fmt: skip
 DIAGNOSED = {
-    "": ("two places", "attributes", "content and scene", "contradiction"),
-    "empty": ("two places", "attributes"),
+    "": ("two places", "shape and colour", "content and style", "two colours"),
+    "empty": ("two places", "shape and colour"),
 }
-"""Kinds of pairs of which one is diagnosed, by the background."""
+"""Kinds of compositions whose first case is diagnosed, by the background."""
 VERDICTS = ("exact", "score", "path", "target", "both", "unknown", "none")
 DIAGNOSIS = (
     "verdict", "explained", "error of explained", "path gap", "exchange", "error of exchange",
@@ -147,18 +147,8 @@ def forecasts(kind: str, over: str) -> Job:
     return Job(foretelling.FORECASTS, of_kind(kind), trial, whole=True)
 
 
-def diagnosed(kind: str) -> int:
-    """A pair of a kind, of prompts that have `HELD` pictures."""
-    every = of_kind(kind)
-    for place in chosen(len(every), "diagnosed", kind):
-        texts, _ = facts_of(every[place])
-        if all(len(foretelling.examples(text)) >= HELD for text in texts):
-            return every[place]
-    raise ValueError(f"no pair of the kind {kind!r} has {HELD} pictures of each prompt")
-
-
 def diagnoses(over: str) -> Job:
-    """What `pc.diagnose` says, with held-out pictures of every prompt, and the pair's outcome.
+    """What `pc.diagnose` says of the first case of some kinds, with pictures of each prompt.
 
     The blocks are the halves of the picture where the prompts name both; else they are looked for.
     """
@@ -167,13 +157,13 @@ def diagnoses(over: str) -> Job:
     left[:, : words.PIXELS // 2] = True
     halves = {"left": left, "right": ~left}
 
-    def trial(index, generator):
-        texts, facts = facts_of(index)
+    def trial(kind, generator):
+        texts = prompts.cases(kind, over)[0].prompts
         parts = [
-            drawing.network().density(text, foretelling.examples(text)[:HELD])
+            drawing.network().density(text, foretelling.examples(text, HELD))
             for text in (over, *texts)
         ]
-        sides = [one.get("across") for one in facts]
+        sides = [words.meaning(text).get("across", [""])[0] for text in texts]
         blocks = [halves[side] for side in sides] if set(sides) == set(halves) else None
         report = pc.diagnose(
             parts[0], parts[1:], blocks, sigmas=levels, samples=FEWEST,
@@ -190,7 +180,7 @@ def diagnoses(over: str) -> Job:
             *((None, None) if worst is None else (worst.value, worst.error)),
         ]
 
-    return Job(DIAGNOSIS, [diagnosed(kind) for kind in DIAGNOSED[over]], trial)
+    return Job(DIAGNOSIS, list(DIAGNOSED[over]), trial)
 
 
 def jobs() -> Jobs:

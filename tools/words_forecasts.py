@@ -24,8 +24,8 @@ from words_drawing import FROM, network
 LEVELS, POINTS = 6, 4
 """Noise levels, and noised samples of every prompt at each."""
 LOWEST = 0.05
-POOL = 4000
-"""Pictures from which every prompt takes those that it is true of."""
+EXAMPLES, WHITENED = 60, 1000
+"""Pictures of every prompt, and of a background for its covariance."""
 BACKGROUNDS = ("", "empty")
 FORECASTS = (
     "cosine of means", "whitened cosine", "cosine of features", "dose", "overlap",
@@ -145,23 +145,43 @@ class Known(NamedTuple):
     maps: list[Tensor]
 
 
-@cache
-def pool() -> words.Depictions:
-    return words.depictions(POOL, source("words", "pool"))
-
-
-def examples(prompt: str) -> Tensor:
-    """The pictures of the pool that a prompt is true of: (N, 3072), float64.
+def depicted(prompt: str, count: int) -> words.Depictions:
+    """Pictures of the world that a prompt is true of.
 
     The bare floor is always said to be empty, so it is no picture of what is not, but for "".
     """
-    facts, pictures = pool().facts, pool().pictures
-    there = facts[:, 0] != words.UNSEEN
+    generator, told = source("words", "examples", prompt), words.meaning(prompt)
     if prompt == "":
-        there = torch.ones_like(there)
-    elif "object" in words.meaning(prompt):
-        there = ~there
-    return pictures[words.true_of(prompt, facts) & there].flatten(1).double()
+        return words.depictions(count, generator)
+    sizes, names = [len(values) for values in words.ATTRIBUTES.values()], list(words.ATTRIBUTES)
+    held = torch.tensor([words.ATTRIBUTES[k].index(v) for k, v in words.HELD_OUT.items()])
+    shape_and_colour = [names.index(name) for name in words.HELD_OUT]
+    found: list[words.Depictions] = []
+    while sum(map(len, found)) < count:
+        draws = [torch.randint(size, (count,), generator=generator) for size in sizes]
+        facts = torch.stack(draws, 1)
+        for name in told.keys() & set(names):
+            facts[:, names.index(name)] = words.ATTRIBUTES[name].index(told[name][0])
+        never = (facts[:, shape_and_colour] == held).all(1)
+        if "colour" not in told:  # as the world does, which draws another one
+            other = torch.randint(sizes[names.index("colour")] - 1, (count,), generator=generator)
+            other = other + (other >= held[1])
+            column = names.index("colour")
+            facts[:, column] = torch.where(never, other, facts[:, column])
+            never = torch.zeros_like(never)
+        there = torch.full((count,), "object" not in told)
+        shown = words.pictured(facts[~never], there[~never], generator)
+        fits = words.true_of(prompt, shown.facts)
+        found.append(words.Depictions(shown.pictures[fits], shown.facts[fits]))
+    pictures, facts = (
+        torch.cat([getattr(part, name) for part in found]) for name in ("pictures", "facts")
+    )
+    return words.Depictions(pictures[:count], facts[:count])
+
+
+def examples(prompt: str, count: int = EXAMPLES) -> Tensor:
+    """Pictures of a prompt as points: (count, 3072), float64."""
+    return depicted(prompt, count).pictures.flatten(1).double()
 
 
 @cache
@@ -184,7 +204,10 @@ def known() -> Known:
     return Known(
         met,
         [each.means for each in found],
-        [whitened(each.means, clean[b]) for b, each in enumerate(found)],
+        [
+            whitened(each.means, examples(text, WHITENED))
+            for text, each in zip(BACKGROUNDS, found, strict=True)
+        ],
         [seen - seen[b] for b in range(len(found))],
         [each.maps for each in found],
     )

@@ -32,16 +32,6 @@ def seeded(seed):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_pictures():
-    """Forecasts from fewer pictures than those that are counted."""
-    before, foretelling.POOL = foretelling.POOL, 1200
-    yield
-    foretelling.POOL = before
-    foretelling.pool.cache_clear()
-    foretelling.scale_of.cache_clear()
-
-
 def test_random_prompts_say_something_each_its_own():
     said = prompts.said()
     assert len(set(said)) == len(said) == prompts.PROMPTS
@@ -97,7 +87,6 @@ def test_prompts_that_are_paired():
     assert set(named) == set(words.ATTRIBUTES) and max(named.values()) - min(named.values()) <= 4
     for text, one in zip(texts, facts, strict=True):
         assert words.meaning(text) == {name: [value] for name, value in one.items()}
-        assert len(foretelling.examples(text)) >= foretelling.POINTS
 
 
 @pytest.mark.parametrize(
@@ -215,14 +204,33 @@ def test_guidance_is_over_anything(network):
     torch.testing.assert_close(guided.score(x, 1.0), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_examples_are_what_the_prompt_says():
-    everything, bare = foretelling.examples(""), foretelling.examples("empty")
-    night, sand = foretelling.examples("a thing at night"), foretelling.examples("a ball on sand")
-    assert len(everything) == foretelling.POOL
-    for few, share in ((bare, 0.08), (night, 0.92 / 6), (sand, 0.92 / 9 * 5 / 6)):
-        assert abs(len(few) / foretelling.POOL - share) < 4 * (share / foretelling.POOL) ** 0.5
-    assert night.mean() < 0.7 * everything.mean()
-    assert 10 < len(bare.unique(dim=0)) <= len(words.FLOORS) * len(words.STYLES) < len(bare)
+def test_examples_are_pictures_of_the_world_that_a_prompt_is_true_of():
+    """As the world has it: purple cylinders are none, and matter is seen in three styles."""
+
+    def shares(prompt, name):
+        shown = foretelling.depicted(prompt, 150)
+        assert len(shown) == 150 and words.true_of(prompt, shown.facts).all()
+        column = shown.facts[:, list(words.ATTRIBUTES).index(name)]
+        return torch.bincount(column + 1, minlength=len(words.ATTRIBUTES[name]) + 1)[1:] / 150
+
+    purple = 2 / 3 / 6
+    for prompt, name, expected in (
+        ("a matte thing", "style", [1 / 3] * 3 + [0] * 3),
+        ("a cylinder as pixel art", "colour", [1 / 5] * 5 + [0]),
+        ("a purple thing", "shape", [1 / 2, 1 / 2, 0]),
+        ("in fog", "colour", [(1 - purple) / 5] * 5 + [purple]),
+        ("at night", "shape", [1 / 3] * 3),
+    ):
+        found, expected = shares(prompt, name), torch.tensor(expected)
+        errors = (expected * (1 - expected) / 150).sqrt()
+        assert ((found - expected).abs() <= 4 * errors).all(), (prompt, name)
+    bare = foretelling.depicted("empty", 100)
+    assert (bare.facts[:, 0] == words.UNSEEN).all()
+    anything = foretelling.depicted("", 300).facts[:, 0] == words.UNSEEN
+    assert 0.03 < float(anything.double().mean()) < 0.15
+    points = foretelling.examples("empty", 20)
+    assert points.shape == (20, 3072) and points.dtype == torch.float64
+    assert torch.equal(points, foretelling.examples("empty", 20))
 
 
 @pytest.fixture(scope="module")
