@@ -130,7 +130,9 @@ def test_objects_stand_where_they_are_said_to():
     for across in ("left", "right"):
         for depth in ("front", "back"):
             facts = facts_of(across=across, depth=depth)
-            objects = world.objects_of(facts, torch.ones(24, dtype=torch.bool), seeded(5))
+            objects = world.objects_of(
+                facts[:, None], torch.ones(24, 1, dtype=torch.bool), seeded(5)
+            )
             u, v = image_position(objects.place[:, 0]).T
             assert bool((u < -0.1).all() if across == "left" else (u > 0.1).all())
             assert bool((v > 0).all() if depth == "front" else (v < 0).all())

@@ -2,12 +2,15 @@
 
 from projcomp.words.captions import caption, meaning, said_of, true_of, words
 from projcomp.words.counted import COUNTS, Counted, areas, counts, pairs
+from projcomp.words.judging import Judge, judge
 from projcomp.words.lessons import lessons
+from projcomp.words.seen import SOLID, Seen
 from projcomp.words.styles import FLOORS, HIDDEN, STYLES
 from projcomp.words.world import (
     ATTRIBUTES,
     HELD_OUT,
     OBJECT,
+    PLACES,
     UNSEEN,
     Depictions,
     depictions,
@@ -15,7 +18,7 @@ from projcomp.words.world import (
 )
 
 __all__ = [
-    "ATTRIBUTES", "COUNTS", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "STYLES", "UNSEEN",
-    "Counted", "Depictions", "areas", "caption", "counts", "depictions", "lessons", "meaning",
-    "pairs", "pictured", "said_of", "true_of", "words",
+    "ATTRIBUTES", "COUNTS", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "PLACES", "SOLID", "STYLES",
+    "UNSEEN", "Counted", "Depictions", "Judge", "Seen", "areas", "caption", "counts",
+    "depictions", "judge", "lessons", "meaning", "pairs", "pictured", "said_of", "true_of", "words",
 ]  # fmt: skip

@@ -36,6 +36,7 @@ SIZES = {"small": 0.56, "large": 0.84}
 """Half-widths on the floor."""
 ACROSS, DEPTH, JITTER = (-0.98, 0.98), (-1.0, 0.62), 0.16
 """Where the four places are on the floor, and how far objects stray along each axis."""
+PLACES = ("front left", "front right", "back left", "back right")
 BARE = 0.08
 """The share of pictures of the bare floor."""
 UNSEEN = -1
@@ -84,39 +85,46 @@ def pictured(facts: Tensor, there: Tensor, generator: torch.Generator | None = N
 
     facts: (N, 8) indices. there: (N,) bool, whether the object is there at all.
     """
-    column = {name: facts[:, index] for index, name in enumerate(ATTRIBUTES)}
-    pictures = render(objects_of(facts, there, generator), PIXELS)
-    pictures = drawn_as(on_floor(pictures, column["floor"]), column["style"])
+    pictures = crowded(facts[:, None], there[:, None], generator)
     return Depictions(pictures, visible(facts, there))
 
 
+def crowded(facts: Tensor, there: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Pictures (N, 3, 32, 32) of up to K objects each, which the world itself does not have.
+
+    facts: (N, K, 8) indices; floor and style are those of the first. there: (N, K) bool.
+    """
+    column = {name: facts[:, 0, index] for index, name in enumerate(ATTRIBUTES)}
+    pictures = render(objects_of(facts, there, generator), PIXELS)
+    return drawn_as(on_floor(pictures, column["floor"]), column["style"])
+
+
 def visible(facts: Tensor, there: Tensor) -> Tensor:
-    """What of the facts (N, 8) can be seen: the rest becomes `UNSEEN`."""
+    """What of the facts (..., 8) can be seen: the rest becomes `UNSEEN`. there: (...) bool."""
     names, seen = list(ATTRIBUTES), facts.clone()
-    seen[:, : len(OBJECT)][~there] = UNSEEN
+    seen[..., : len(OBJECT)][~there] = UNSEEN
     for style, hidden in HIDDEN.items():
-        rows = facts[:, names.index("style")] == ATTRIBUTES["style"].index(style)
+        rows = facts[..., names.index("style")] == ATTRIBUTES["style"].index(style)
         for name in hidden:
-            seen[rows, names.index(name)] = UNSEEN
+            seen[..., names.index(name)][rows] = UNSEEN
     return seen
 
 
 def objects_of(facts: Tensor, there: Tensor, generator: torch.Generator | None) -> Objects:
-    """N scenes of one object each, with these attributes (N, 8)."""
-    column = {name: facts[:, index] for index, name in enumerate(ATTRIBUTES)}
-    n = len(facts)
+    """N scenes of K objects each, with these attributes (N, K, 8); there: (N, K) bool."""
+    column = {name: facts[..., index] for index, name in enumerate(ATTRIBUTES)}
 
     def near_one(spread, *shape):
-        draws = torch.rand(n, *shape, generator=generator, **CPU32)
+        draws = torch.rand(*there.shape, *shape, generator=generator, **CPU32)
         return 1.0 + spread * (2.0 * draws - 1.0)
 
     where = [torch.tensor(ACROSS)[column["across"]], torch.tensor(DEPTH)[column["depth"]]]
-    place = torch.stack(where, 1) + (near_one(JITTER, 2) - 1.0)
+    place = torch.stack(where, -1) + (near_one(JITTER, 2) - 1.0)
     size = torch.tensor([SIZES[name] for name in ATTRIBUTES["size"]], **CPU32)[column["size"]]
     palette = torch.tensor([COLOURS[name] for name in ATTRIBUTES["colour"]], **CPU32)
     kinds = torch.tensor([SHAPES.index(_SHAPE[name]) for name in ATTRIBUTES["shape"]])
     stuff = torch.tensor([MATERIALS.index(_STUFF[name]) for name in ATTRIBUTES["material"]])
-    parts = (
+    return Objects(
         place,
         size * near_one(0.06),
         torch.pi * near_one(1.0),
@@ -125,7 +133,6 @@ def objects_of(facts: Tensor, there: Tensor, generator: torch.Generator | None) 
         (palette[column["colour"]] * near_one(0.06, 3)).clamp(0.0, 1.0),
         there,
     )
-    return Objects(*(part[:, None] for part in parts))
 
 
 _SHAPE = {"ball": "sphere", "cube": "cube", "cylinder": "cylinder"}
