@@ -1,10 +1,11 @@
-"""Writes words.onnx, what the page's runtime does with the weights of the network of words.
+"""Writes words.onnx and judge.onnx: what the page's runtime does with the weights of the networks.
 
     pip install onnx==1.23.2 onnxscript==0.7.2
     python tools/export_words.py
 
-It holds no weights: it says where in words.safetensors each of them is. So it is made again after a
-change of the network or of its vocabulary, not after a training. A minute on one core.
+They hold no weights: they say where in words.safetensors and judge.safetensors each of them is. So
+they are made again after a change of a network or of the vocabulary, not after a training. A minute
+on one core.
 """
 
 from __future__ import annotations
@@ -20,35 +21,53 @@ import torch
 from projcomp import networks
 from projcomp.networks.words import blank_words
 from projcomp.widgets import assets
-from projcomp.words import captions
+from projcomp.words import Judge, captions
 
 ROWS = 2  # of the example; the graph takes any number
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--to", type=Path, default=assets.GRAPH)
-    options = parser.parse_args()
+    ).parse_args()
     try:
-        data = graph(networks.Vocabulary(captions.words()))
+        found = {assets.WORDS: drawer(), assets.JUDGE: judge()}
     except ImportError as error:
         sys.exit(f"export_words: {error.name} is not installed; {__doc__.splitlines()[2].strip()}")
-    options.to.write_bytes(data)
-    print(f"{options.to.name}: {len(data) / 1000:,.0f} kB")
+    for stored, data in found.items():
+        path = assets.graph_of(stored)
+        path.write_bytes(data)
+        print(f"{path.name}: {len(data) / 1000:,.0f} kB")
 
 
-def graph(vocabulary: networks.Vocabulary) -> bytes:
-    """The network's computation as ONNX: answer (rows, 3072) of inputs, noise (1,) and tokens."""
+def drawer() -> bytes:
+    """answer (rows, 3072) of inputs (rows, 3072), noise (1,) and tokens (rows, length)."""
+    vocabulary = networks.Vocabulary(captions.words())
+    model = blank_words(vocabulary)
+    tokens = vocabulary.encode("").expand(ROWS, -1).contiguous()
+    named = {"inputs": torch.zeros(ROWS, model.dim), "noise": torch.ones(1), "tokens": tokens}
+    return graph(model, model.network, named, ["answer"], "network.")
+
+
+def judge() -> bytes:
+    """places (rows, 4, 14) and whole (rows, 9) of pictures (rows, 3, 32, 32)."""
+    model = Judge()
+    return graph(model, model, {"pictures": torch.zeros(ROWS, 3, 32, 32)}, ["places", "whole"])
+
+
+def graph(model, network, named: dict, answers: list[str], prefix: str = "") -> bytes:
+    """A network, part of a stored model, as ONNX without weights.
+
+    named: its inputs; those with ROWS rows may have any number. prefix: what the names of its
+    weights have in the file before those that they have in the network.
+    """
     import onnxscript.optimizer
     from onnx import TensorProto, helper
 
-    model = blank_words(vocabulary).eval()
     header = stored_header(model)
-    places = {name.removeprefix("network."): at for name, at in json.loads(header).items()}
+    places = {name.removeprefix(prefix): at for name, at in json.loads(header).items()}
     del places["__metadata__"]
-    program = exported(model, vocabulary)
+    program = exported(network.eval().requires_grad_(False), named, answers)
     inner = program.model.graph
     for name in places:  # as inputs they are left as they are
         weight = inner.initializers.pop(name)
@@ -83,22 +102,21 @@ def graph(vocabulary: networks.Vocabulary) -> bytes:
     return found.SerializeToString(deterministic=True)
 
 
-def exported(model, vocabulary: networks.Vocabulary):
-    """What torch makes of the network: an ONNXProgram, its weights named as in the file."""
-    tokens = vocabulary.encode("").expand(ROWS, -1).contiguous()
+def exported(network, named: dict, answers: list[str]):
+    """What torch makes of a network: an ONNXProgram, its weights named as in the network."""
     rows = torch.export.Dim("rows")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.onnx.export(
-            model.network.requires_grad_(False),
-            (torch.zeros(ROWS, model.dim), torch.ones(1), tokens),
+            network,
+            tuple(named.values()),
             dynamo=True,
             optimize=False,
             verbose=False,
             opset_version=20,
-            input_names=["inputs", "noise", "tokens"],
-            output_names=["answer"],
-            dynamic_shapes=({0: rows}, None, {0: rows}),
+            input_names=list(named),
+            output_names=answers,
+            dynamic_shapes=tuple({0: rows} if len(x) == ROWS else None for x in named.values()),
         )
 
 

@@ -39,7 +39,7 @@ def write_network(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html" or not folder.is_dir():
         return
     try:
-        assets.write(folder, assets.STORED)
+        assets.write(folder, assets.WORDS)
     except (OSError, ValueError) as problem:
         logger.warning("the network of a figure can't go with the pages: %s", problem)
 

@@ -56,7 +56,7 @@ def drawn(found: Locator) -> dict:
     """The numbers of the present state, once the network has drawn it."""
     found.evaluate("f => f.pcModel.set('readout', {})")
     found.evaluate("f => f.pcModel.set('seed', f.pcModel.get('seed'))")
-    expect(found.locator(".pc-said")).to_have_text("Drawn.", timeout=PATIENCE)
+    expect(found.locator(".pc-said")).to_contain_text("Drawn.", timeout=PATIENCE)
     found.page.wait_for_function(
         "f => f.pcModel.get('readout').drawn", arg=found.element_handle(), timeout=PATIENCE
     )
@@ -150,6 +150,10 @@ def test_pictures_are_those_of_the_library(loaded: Page, change: dict):
     weights = ours.log_weights.numpy()
     assert np.abs(np.array(readout["weights"]) - weights).max() < 1e-3 * (abs(weights).max() or 1)
     assert same(found, ours.samples())
+    assert readout["right"] == ours.right.tolist()
+    told_so = f"{int(ours.right.sum())} of 8 are as asked for."
+    expect(found.locator(".pc-said")).to_contain_text(told_so)
+    expect(found.locator(".pc-summary")).to_contain_text(told_so)
 
 
 def test_every_level_is_kept(loaded: Page):
@@ -168,7 +172,7 @@ def test_every_level_is_kept(loaded: Page):
     assert pixels(found) != before
     weights = ours.flight().gained[2].sum(-1)
     sign = "+" if weights[0] > 0 else "−"
-    expect(found.locator(".pc-weight").first).to_have_text(f"log w {sign}{abs(weights[0]):.1f}")
+    expect(found.locator(".pc-told div").first).to_have_text(f"log w {sign}{abs(weights[0]):.1f}")
 
 
 def test_a_word_that_is_not_known_is_refused(loaded: Page):

@@ -60,6 +60,7 @@ export function compare(math, fixture, compareVerdicts) {
   for (const c of fixture.lattices) compareLattice(math, c, add);
   for (const c of fixture.prompts) comparePrompt(math, c, add);
   compareVocabulary(math, fixture.vocabulary, add);
+  compareSights(math, fixture.sights, add);
   for (const [i, c] of fixture.combs.entries()) add(`comb ${i}`, math.combed(c.shares, c.offset), c.met);
   compareVerdicts(math, fixture.verdicts, add);
   return report;
@@ -182,4 +183,18 @@ function compareVocabulary(math, c, add) {
     if (near.join() !== c.near[i].join()) throw new Error(`near ${word}: ${near}, not ${c.near[i]}`);
   });
   add("vocabulary: near words", c.near.map((near) => near.length), c.unknown.map((word) => vocabulary.nearest(word).length));
+}
+
+/** What is seen in a judge's answers, and whether it is as prompts say. */
+function compareSights(math, c, add) {
+  const eye = new math.Eye(c.about);
+  const seen = c.places.map((row, i) => eye.seen(Float32Array.from(row), Float32Array.from(c.whole[i])));
+  for (const [name, theirs] of Object.entries(c.facts)) {
+    const differ = seen.findIndex(({ facts }, i) => JSON.stringify(facts[name]) !== JSON.stringify(theirs[i]));
+    if (differ >= 0) throw new Error(`${name} of picture ${differ} is ${seen[differ].facts[name]}, not ${theirs[differ]}`);
+  }
+  c.said.forEach(([prompts, without], k) => {
+    const mine = seen.map((one) => Number(eye.right(one, prompts, without)));
+    add(`sights: ${prompts.join(" and ")} without ${without}`, mine, c.right[k].map(Number));
+  });
 }

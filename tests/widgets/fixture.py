@@ -6,12 +6,13 @@ import math
 
 import projcomp as pc
 import torch
-from projcomp import metrics
+from projcomp import metrics, words
 from projcomp.samplers.resampling import effective_size
 from projcomp.widgets.presets import PRESETS
 from projcomp.widgets.spec import to_spec
 from projcomp.widgets.square import warp_of
-from projcomp.words import captions
+from projcomp.widgets.text_prompt import eye
+from projcomp.words import Seen, captions
 
 from tests.widgets.pictures import lattices
 from tests.widgets.tables import combs, prompts
@@ -170,6 +171,43 @@ def vocabulary() -> dict:
     }
 
 
+SAID = (
+    (["a red ball"], []),
+    (["a red thing", "a ball on the left"], []),
+    (["a ball", "a cube"], ["at night"]),
+    (["in fog", "a thing"], ["blue"]),
+    (["empty"], []),
+    (["as a blueprint", "a cylinder on sand"], ["a metal cube"]),
+    (["a ball as a cube"], []),
+    ([""], ["a small thing at the back"]),
+)
+"""Prompts, and prompts after "not"."""
+
+
+def sights() -> dict:
+    """A judge's answers, what is seen in them, and whether that is as prompts say."""
+    generator = seeded(5)
+    places = torch.randn(400, 4, 14, generator=generator)
+    places[..., 0] = torch.rand(400, 4, generator=generator) ** 3 * 1.3
+    places[:100, :, 0] *= 0.15
+    whole = torch.randn(400, 9, generator=generator)
+    seen = Seen.of(places, whole)
+    names = {name: [*words.ATTRIBUTES[name], None] for name in seen.facts}  # -1 is unseen
+    facts = {
+        name: [[names[name][i] for i in row] if isinstance(row, list) else names[name][row]
+               for row in values.tolist()]
+        for name, values in seen.facts.items()
+    }  # fmt: skip
+    return {
+        "about": eye(words.words()),
+        "places": places.flatten(1).tolist(),
+        "whole": whole.tolist(),
+        "facts": facts,
+        "said": SAID,
+        "right": [seen.all(*said).tolist() for said in SAID],
+    }
+
+
 def fixture() -> dict:
     generator = seeded(0)
     mixtures = [random_mixture(k, 2, generator) for k in (3, 4, 2, 5)]
@@ -206,4 +244,5 @@ def fixture() -> dict:
         "combs": combs(),
         "verdicts": verdicts(),
         "vocabulary": vocabulary(),
+        "sights": sights(),
     }

@@ -13,7 +13,7 @@ const math = Object.assign(
   {}, await from("mixture"), await from("composition"), await from("sampling"), await from("field"),
   await from("warp"), await from("pictures"), await from("table"), await from("pace"), await from("blocks"), await from("gaps"),
   await from("draws"), await from("examine"), await from("fit"),
-  await from("vocabulary"),
+  await from("vocabulary"), await from("seen"),
 );
 
 for (const { name, worst } of compare(math, fixture, compareVerdicts)) {

@@ -19,6 +19,8 @@ from tests.widgets.kinds import html_of, state_of
 from tests.widgets.kinds import text_prompt as figure
 from tests.widgets.worded import words
 
+FILES = ("draw.graph", "draw.weights", "judge.graph", "judge.weights")
+
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -78,6 +80,12 @@ def test_means_are_the_compositions():
     expected = figure().composed().denoise(flight.states[2], levels[2])
     assert (flight.means[2] - expected).abs().max() < 1e-9
     assert torch.equal(flight.means[-1], flight.states[-1])
+
+
+def test_what_is_right_is_so_by_the_judge():
+    ours = figure()
+    seen = pc.words.judge(ours.samples())
+    assert torch.equal(ours.right, seen.all(["a red ball on the left"], ["a blue cube"]))
 
 
 def test_the_page_gets_the_pictures_and_the_words():
@@ -165,9 +173,11 @@ def test_a_notebook_gets_the_files_from_its_kernel(monkeypatch):
     monkeypatch.setattr(ours, "send", lambda content, buffers=None: sent.append((content, buffers)))
     ours._hand_over(ours, {"files": "model"}, [])
     ((content, buffers),) = sent
-    assert content == {"of": "model", "files": ["graph", "weights"]}
-    assert gzip.decompress(buffers[0]) == assets.GRAPH.read_bytes()
-    assert gzip.decompress(buffers[1]) == assets.parts(text_prompt.stored_weights(words()))[1]
+    assert content == {"of": "model", "files": list(FILES)}
+    found = dict(zip(FILES, map(gzip.decompress, buffers), strict=True))
+    assert found["draw.graph"] == assets.graph_of(assets.WORDS).read_bytes()
+    assert found["draw.weights"] == assets.parts(text_prompt.stored_weights(words()))[1]
+    assert found["judge.weights"] == assets.parts(assets.JUDGE.read_bytes())[1]
     monkeypatch.setattr(assets, "PARTS", ("no-such-file",))
     ours._hand_over(ours, {"files": "runtime"}, [])
     assert "ONNX Runtime Web is not installed: no no-such-file" in sent[1][0]["error"]
@@ -177,7 +187,7 @@ def test_a_notebook_gets_the_files_from_its_kernel(monkeypatch):
 
 def test_the_graph_is_of_the_librarys_network():
     """After a change of the network or of its words: python tools/export_words.py."""
-    assert set(assets.model(text_prompt.stored_weights(words()))) == {"graph", "weights"}
+    assert set(assets.model(text_prompt.stored_weights(words()))) == set(FILES)
 
 
 def test_a_graph_of_another_network_is_refused(tmp_path):

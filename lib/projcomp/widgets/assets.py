@@ -20,9 +20,10 @@ RUNTIME_BYTES = 3.7e6
 """Of these parts together, gzipped."""
 FOLDER = "figures"
 """Where a page's scripts of these are, beside its other scripts."""
-STORED = Path(__file__).resolve().parents[1] / "networks" / "weights" / "words.safetensors"
-GRAPH = STORED.with_suffix(".onnx")
-"""What is computed with the weights; made by tools/export_words.py."""
+PACKAGE = Path(__file__).resolve().parents[1]
+WORDS = PACKAGE / "networks" / "weights" / "words.safetensors"
+JUDGE = PACKAGE / "words" / "weights" / "judge.safetensors"
+"""The weights of the network that draws, and of the one that says what it sees."""
 WEIGHTS = "weights"
 
 
@@ -48,19 +49,27 @@ def runtime(folder: Path = RUNTIME) -> dict[str, bytes]:
     return {name: gzip.compress((folder / name).read_bytes(), 9, mtime=0) for name in PARTS}
 
 
-def model(stored: bytes) -> dict[str, bytes]:
-    """The graph and the weights of a file of safetensors, gzipped.
+def graph_of(weights: Path) -> Path:
+    """Where it is said what is computed with a file of weights; made by tools/export_words.py."""
+    return weights.with_suffix(".onnx")
 
-    Raises ValueError where the graph is of a network with other weights.
+
+def model(words: bytes) -> dict[str, bytes]:
+    """The graphs and the weights of both networks, gzipped. words: the drawing one's safetensors.
+
+    Raises ValueError where a graph is of a network with other weights.
     """
-    header, tensors = parts(stored)
-    graph = GRAPH.read_bytes()
-    if layout(header).encode() not in graph:
-        raise ValueError(
-            f"{GRAPH.name} is of a network with other weights: run tools/export_words.py"
-        )
-    return {name: gzip.compress(data, 9, mtime=0)
-            for name, data in (("graph", graph), (WEIGHTS, tensors))}  # fmt: skip
+    files: dict[str, bytes] = {}
+    for part, path, stored in (("draw", WORDS, words), ("judge", JUDGE, JUDGE.read_bytes())):
+        header, tensors = parts(stored)
+        graph = graph_of(path).read_bytes()
+        if layout(header).encode() not in graph:
+            raise ValueError(
+                f"{graph_of(path).name} is of a network with other weights: run "
+                "tools/export_words.py"
+            )
+        files |= {f"{part}.graph": graph, f"{part}.{WEIGHTS}": tensors}
+    return {name: gzip.compress(data, 9, mtime=0) for name, data in files.items()}
 
 
 def script(name: str, files: dict[str, bytes]) -> str:
@@ -76,7 +85,11 @@ def write(folder: Path, weights: Path) -> None:
     """
     for name, sources, files in (
         ("runtime", [RUNTIME / part for part in PARTS], runtime),
-        ("model", [weights, GRAPH], lambda: model(weights.read_bytes())),
+        (
+            "model",
+            [weights, JUDGE, *map(graph_of, (WORDS, JUDGE))],
+            lambda: model(weights.read_bytes()),
+        ),
     ):
         path = folder / f"{name}.js"
         made_of = [source.stat().st_mtime for source in sources if source.exists()]

@@ -19,6 +19,8 @@ from projcomp.widgets import assets, text_prompt_scene, text_prompt_still
 from projcomp.widgets.figure import Figure
 from projcomp.widgets.still import Still
 from projcomp.widgets.text_prompt_scene import Flight
+from projcomp.words import ATTRIBUTES, HIDDEN, OBJECT, PLACES, SOLID, judge, meaning
+from projcomp.words.seen import FAINT
 
 PICTURES = 8
 METHODS = {"ode": "ODE", "sde": "SDE"}
@@ -45,7 +47,8 @@ class TextPrompt(Figure):
         p_b prod_i (p_i / p_b)^{w_i},   w_i = guidance, or -guidance for a prompt after "not ".
 
     Below each picture stands its log weight: what the interaction of its path adds up to, as `smc`
-    would weigh it. The interaction is a sum over pixels, and can be drawn over the picture.
+    would weigh it. The interaction is a sum over pixels, and can be drawn over the picture. A
+    second network says what stands on it, and whether that is as asked for (`pc.words.judge`).
 
     Args:
         words: a network with its vocabulary (`pc.networks.load_words`).
@@ -191,6 +194,13 @@ class TextPrompt(Figure):
         """(8,) of the pictures at the end, before normalisation: sums over the interaction."""
         return self.flight().gained[-1].sum(-1)
 
+    @property
+    def right(self) -> Tensor:
+        """(8,) bool: which pictures at the end are as asked for, by `pc.words.judge`."""
+        signed = [signed_prompt(prompt) for prompt in self.prompts]
+        wanted, unwanted = ([p for s, p in signed if s == sign] for sign in (1, -1))
+        return judge(self.samples()).all(wanted, unwanted)
+
     def still(self) -> Still:
         return text_prompt_still.draw(self)
 
@@ -239,7 +249,22 @@ def _told(words: Words) -> dict:
         "centre": model.centre,
         "side": model.network.pixels,
         "span": list(SPAN),
+        "eye": eye(words.vocabulary.words),
         "megabytes": round((2 * weights + assets.RUNTIME_BYTES) / 1e6, 1),
+    }
+
+
+def eye(words: Sequence[str]) -> dict:
+    """What the page must know to say what a judge sees, and whether it is as these words say."""
+    facts = ((word, fact) for word in words for fact in meaning(word).items())
+    return {
+        "attributes": {name: list(values) for name, values in ATTRIBUTES.items()},
+        "hidden": {style: list(names) for style, names in HIDDEN.items()},
+        "places": list(PLACES),
+        "ofObject": list(OBJECT),
+        "meaning": {word: [name, value] for word, (name, (value,)) in facts},
+        "faint": FAINT,
+        "solidFrom": SOLID,
     }
 
 

@@ -62,7 +62,7 @@ class Judge(nn.Module):
         each value of floor and style.
         """
         hidden = pixel_unshuffle((pictures - 0.5) / 0.25, 2)
-        hidden = torch.cat([hidden, self.where.expand(len(hidden), -1, -1, -1)], 1)
+        hidden = torch.cat([hidden, self.where.expand(hidden.shape[0], -1, -1, -1)], 1)
         hidden = silu(self.enter(hidden))
         for layer in self.fine:
             hidden = hidden + silu(layer(hidden))

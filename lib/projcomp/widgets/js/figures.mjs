@@ -14,6 +14,7 @@ import * as mixture from "./maths/mixture.mjs";
 import * as pace from "./maths/pace.mjs";
 import * as pictures from "./maths/pictures.mjs";
 import * as sampling from "./maths/sampling.mjs";
+import * as seen from "./maths/seen.mjs";
 import * as table from "./maths/table.mjs";
 import * as warp from "./maths/warp.mjs";
 import * as vocabulary from "./maths/vocabulary.mjs";
@@ -27,7 +28,7 @@ const KINDS = { explorer: Explorer, lattice: Lattice, prompt: Prompt, sandbox: S
 /** The mathematics, for the tests that hold it against the library. */
 const math = {
   ...blocks, ...composition, ...draws, ...examine, ...field, ...fit, ...gaps, ...mixture, ...pace, ...pictures,
-  ...sampling, ...table, ...vocabulary, ...warp,
+  ...sampling, ...seen, ...table, ...vocabulary, ...warp,
 };
 
 export default { render, math };

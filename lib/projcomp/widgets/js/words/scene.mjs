@@ -1,5 +1,6 @@
 // What the figure of words shows: pictures at every level, as they come from the workers.
 
+import { Eye } from "../maths/seen.mjs";
 import { sigmaGrid } from "../maths/sampling.mjs";
 import { signedPrompt } from "../maths/vocabulary.mjs";
 
@@ -23,6 +24,7 @@ export class WordsScene {
     this.levels = sigmaGrid(...network.span, steps);
     if (this.packed === stored) return;
     this.packed = stored;
+    this.eye = new Eye(network.eye);
     this.homeKey = this.key;
     const bytes = Uint8Array.from(atob(stored), (c) => c.charCodeAt(0));
     const size = bytes.length / PICTURES;
@@ -56,16 +58,26 @@ export class WordsScene {
   }
 
   /** Some pictures of a level. */
-  take({ level, pictures, states, means, gained }) {
+  take({ level, pictures, states, means, gained, places, whole }) {
     const n = states.length / pictures.length;
     const part = (values, p, size) => values.subarray(p * size, (p + 1) * size);
     pictures.forEach((place, p) => {
       const map = part(gained, p, n / 3);
+      const share = (values) => part(values, p, values.length / pictures.length);
+      const seen = places ? this.eye.seen(share(places), share(whole)) : null;
       this.frames[level][place] = {
+        ...(seen && { right: this.right(seen), described: this.eye.described(seen) }),
         noisy: part(states, p, n), denoised: part(means, p, n), gained: map,
         weight: map.reduce((sum, value) => sum + value, 0),
       };
     });
+  }
+
+  /** Whether what was seen in a picture is as asked for. */
+  right(seen) {
+    const signed = this.state.prompts.map(signedPrompt);
+    const of = (wanted) => signed.filter(([sign]) => sign === wanted).map(([, prompt]) => prompt);
+    return this.eye.right(seen, of(1), of(-1));
   }
 
   /** The last level that all pictures have reached, by number; -1 before the first. */

@@ -19,16 +19,30 @@ export function headline({ prompts, background }) {
   return `${said.join(" ")} over “${background}”`;
 }
 
-export const progressText = (reached, steps) => (reached === steps ? "Drawn." : `Step ${Math.max(0, reached)} of ${steps} …`);
+/** Below a picture: its log weight, whether it is as asked for, and what stands on it. */
+export function captions(shown) {
+  if (!shown?.gained) return ["", "", ""];
+  const { weight, right, described } = shown;
+  const verdict = right === undefined ? "" : right ? "✓ as asked for" : "✗ not as asked";
+  return [weightText(weight), verdict, described === "" ? "no object" : described ?? ""];
+}
+
+export function progressText(scene, steps) {
+  if (scene.reached < steps) return `Step ${Math.max(0, scene.reached)} of ${steps} …`;
+  return `Drawn. ${rightOf(scene.frames.at(-1))}`;
+}
+
+const rightOf = (ends) => `${ends.filter(({ right }) => right).length} of ${ends.length} are as asked for.`;
 
 /** The summary. */
-export function spoken(asked, scene, { view }, weights, busy) {
+export function spoken(asked, scene, { view }, shown, busy) {
   const begin = `Asked for: ${asked}.`;
   if (busy) return `${begin} Being drawn.`;
-  if (weights[0] === null) {
-    return scene.shown(0) ? `${begin} Eight stored pictures.` : `${begin} Not drawn: load the network first.`;
+  if (!shown[0]?.gained) {
+    return shown[0] ? `${begin} Eight stored pictures.` : `${begin} Not drawn: load the network first.`;
   }
   const what = { noisy: "the samples", denoised: "the denoised means", interaction: "the interaction over the samples" }[view];
-  const all = weights.map((weight) => weightText(weight).replace("log w ", "")).join(", ");
-  return `${begin} Noise level ${levelText(scene.sigma)}. Eight pictures; shown: ${what}. Log weights: ${all}.`;
+  const each = shown.map((one, k) => `${k + 1}: ${captions(one).filter(Boolean).join(", ").replace("log w", "log weight")}`);
+  const ends = scene.drawn ? ` ${rightOf(scene.frames.at(-1))}` : "";
+  return `${begin} Noise level ${levelText(scene.sigma)}. Eight pictures; shown: ${what}.${ends} ${each.join("; ")}.`;
 }

@@ -10,7 +10,7 @@ import { Vocabulary, signedPrompt } from "../maths/vocabulary.mjs";
 import { Crew, filesOf } from "./crew.mjs";
 import { WordsPanel } from "./panel.mjs";
 import { PICTURES, WordsScene } from "./scene.mjs";
-import { LOADING, headline, progressText, spoken, weightText } from "./telling.mjs";
+import { LOADING, captions, headline, progressText, spoken } from "./telling.mjs";
 
 const SHARED = ["prompts", "background", "guidance", "method", "steps", "level", "seed", "view"];
 const KEYS = [...SHARED, "network", "stored", "source"];
@@ -31,8 +31,11 @@ export class TextPrompt extends Figure {
     this.root.classList.add("pc-words");
     this.shots = Array.from({ length: PICTURES }, (_, k) => {
       const picture = canvas("pc-picture", `picture ${k + 1}; summed up in words below`);
-      const told = element("div", { class: "pc-weight", "aria-hidden": "true" });
-      return { picture, told, node: element("div", { class: "pc-shot" }, picture, told) };
+      const lines = ["", "", ""].map(() => element("div"));
+      return {
+        picture, lines,
+        node: element("div", { class: "pc-shot" }, picture, element("div", { class: "pc-told", "aria-hidden": "true" }, ...lines)),
+      };
     });
     this.panel = new WordsPanel(this);
     this.root.append(
@@ -116,7 +119,7 @@ export class TextPrompt extends Figure {
     this.wanted = scene.key;
     scene.begin();
     this.enter("ready");
-    this.panel.progress(progressText(0, this.state.steps), 0);
+    this.panel.progress(progressText(scene, this.state.steps), 0);
   }
 
   stop() {
@@ -133,7 +136,7 @@ export class TextPrompt extends Figure {
     const { scene } = this;
     scene.take(message);
     const { steps } = this.state;
-    this.panel.progress(progressText(scene.reached, steps), scene.reached / steps);
+    this.panel.progress(progressText(scene, steps), scene.reached / steps);
     if (scene.reached === steps) {
       this.job = null;
       this.enter("ready");
@@ -159,15 +162,16 @@ export class TextPrompt extends Figure {
     if (!this.colours) return;
     const { scene, state } = this;
     const { side } = state.network;
-    this.shots.forEach(({ picture, told }, k) => {
+    this.shots.forEach(({ picture, lines }, k) => {
       const shown = scene.shown(k);
       picture.dataset.shown = shown ? "yes" : "no";
       if (!shown) blank(picture, side);
       else if (state.view === "interaction" && shown.gained) {
         draw.photograph(picture, scene.coloured(k, shown, this.colours), side);
       } else draw.photograph(picture, shown.picture, side);
-      const text = shown?.gained ? weightText(shown.weight) : "";
-      if (told.textContent !== text) told.textContent = text;
+      captions(shown).forEach((text, i) => {
+        if (lines[i].textContent !== text) lines[i].textContent = text;
+      });
     });
     this.panel.legend.dataset.shown = state.view === "interaction" ? "yes" : "no";
     this.describe();
@@ -177,8 +181,9 @@ export class TextPrompt extends Figure {
     const { scene, state } = this;
     const shown = Array.from({ length: PICTURES }, (_, k) => scene.shown(k));
     const weights = shown.map((one) => (one?.gained ? one.weight : null));
-    const readout = { drawn: scene.drawn, sigma: scene.sigma, weights };
-    return { facts: {}, readout, words: spoken(headline(state), scene, state, weights, Boolean(this.job)) };
+    const ends = scene.drawn ? scene.frames.at(-1) : [];
+    const readout = { drawn: scene.drawn, sigma: scene.sigma, weights, right: ends.map(({ right }) => right) };
+    return { facts: {}, readout, words: spoken(headline(state), scene, state, shown, Boolean(this.job)) };
   }
 }
 

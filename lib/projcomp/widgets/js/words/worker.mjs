@@ -5,6 +5,7 @@
 export function work(normals) {
   const STREAMS = 32; // of a seed, as projcomp.widgets.normals
   let session = null;
+  let judge = null;
   let latest = 0; // the job that is wanted; an earlier one stops
 
   onmessage = async ({ data }) => {
@@ -29,11 +30,21 @@ export function work(normals) {
     env.wasm.numThreads = 1;
     env.wasm.wasmPaths = { mjs: await url(files["ort-wasm-simd-threaded.mjs"]) };
     env.wasm.wasmBinary = await open(files["ort-wasm-simd-threaded.wasm"]).arrayBuffer();
-    const [graph, weights] = await Promise.all([files.graph, files.weights].map((bytes) => open(bytes).arrayBuffer()));
-    session = await InferenceSession.create(new Uint8Array(graph), {
-      externalData: [{ path: "weights", data: new Uint8Array(weights) }],
-    });
+    const start = async (part) => {
+      const [graph, data] = await Promise.all(["graph", "weights"].map((what) => open(files[`${part}.${what}`]).arrayBuffer()));
+      return InferenceSession.create(new Uint8Array(graph), { externalData: [{ path: "weights", data: new Uint8Array(data) }] });
+    };
+    session = await start("draw");
+    judge = await start("judge");
     postMessage({ ready: true });
+  }
+
+  /** What the judge answers of pictures. */
+  async function verdict(x, count, side) {
+    const { places, whole } = await judge.run({
+      pictures: new self.ort.Tensor("float32", Float32Array.from(x), [count, 3, side, side]),
+    });
+    return { places: places.data, whole: whole.data };
   }
 
   /** Some of a seed's pictures on their way down the levels. */
@@ -61,7 +72,8 @@ export function work(normals) {
       const step = low ? Math.log(high / low) : 1;
       gained.forEach((_, i) => (gained[i] += step * (before[i] + (there ? there[i] : 0))));
       if (job.number !== latest) return;
-      tell(job, s, x, low ? seen.mean : x, gained);
+      const ends = low ? null : await verdict(x, pictures.length, network.side);
+      tell(job, s, x, low ? seen.mean : x, gained, ends);
     }
   }
 
@@ -103,8 +115,8 @@ export function work(normals) {
     return { mean, rate };
   }
 
-  function tell({ number, pictures }, level, x, mean, gained) {
+  function tell({ number, pictures }, level, x, mean, gained, ends) {
     const [a, b, c] = [x, mean, gained].map((values) => Float32Array.from(values));
-    postMessage({ job: number, pictures, level, states: a, means: b, gained: c }, [a.buffer, b.buffer, c.buffer]);
+    postMessage({ job: number, pictures, level, states: a, means: b, gained: c, ...ends }, [a.buffer, b.buffer, c.buffer]);
   }
 }
