@@ -172,7 +172,7 @@ def test_every_level_is_kept(loaded: Page):
     assert pixels(found) != before
     weights = ours.flight().gained[2].sum(-1)
     sign = "+" if weights[0] > 0 else "−"
-    expect(found.locator(".pc-told div").first).to_have_text(f"log w {sign}{abs(weights[0]):.1f}")
+    expect(found.locator(".pc-caption div").first).to_have_text(f"log w {sign}{abs(weights[0]):.1f}")
 
 
 def test_a_word_that_is_not_known_is_refused(loaded: Page):

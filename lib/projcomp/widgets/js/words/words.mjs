@@ -34,7 +34,7 @@ export class TextPrompt extends Figure {
       const lines = ["", "", ""].map(() => element("div"));
       return {
         picture, lines,
-        node: element("div", { class: "pc-shot" }, picture, element("div", { class: "pc-told", "aria-hidden": "true" }, ...lines)),
+        node: element("div", { class: "pc-shot" }, picture, element("div", { class: "pc-caption", "aria-hidden": "true" }, ...lines)),
       };
     });
     this.panel = new WordsPanel(this);
