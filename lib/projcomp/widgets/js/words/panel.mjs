@@ -31,7 +31,7 @@ export class WordsPanel extends Panel {
     this.rows = Array.from({ length: ROWS }, (_, i) => {
       const join = select(`how prompt ${i + 1} is joined`, JOINS, () => this.ask(this.rows[i].text));
       const text = typed(`prompt ${i + 1}`, i ? "no prompt" : "", () => this.ask(text));
-      const node = element("div", { class: "pc-line" }, join.input, text);
+      const node = element("div", { class: "pc-ask" }, join.input, text);
       return { join: join.input, text, node };
     });
     this.over = typed("background prompt", "anything", () => this.ask(this.over));
@@ -43,8 +43,8 @@ export class WordsPanel extends Panel {
       });
       put(this.over, background);
     });
-    const over = element("label", { class: "pc-line pc-over-what" }, element("span", {}, "over"), this.over);
-    this.node.append(element("div", { class: "pc-lines" }, ...this.rows.map(({ node }) => node), over));
+    const over = element("label", { class: "pc-ask pc-over-what" }, element("span", {}, "over"), this.over);
+    this.node.append(element("div", { class: "pc-asks" }, ...this.rows.map(({ node }) => node), over));
     this.guide = slider("guidance weight", {
       min: 0.5, max: 8, step: 0.5, show: (value) => value.toFixed(1), onInput: (guidance) => host.change({ guidance }),
     });
