@@ -172,7 +172,9 @@ def test_every_level_is_kept(loaded: Page):
     assert pixels(found) != before
     weights = ours.flight().gained[2].sum(-1)
     sign = "+" if weights[0] > 0 else "−"
-    expect(found.locator(".pc-caption div").first).to_have_text(f"log w {sign}{abs(weights[0]):.1f}")
+    expect(found.locator(".pc-caption div").first).to_have_text(
+        f"log w {sign}{abs(weights[0]):.1f}"
+    )
 
 
 def test_a_word_that_is_not_known_is_refused(loaded: Page):
@@ -242,6 +244,18 @@ def test_a_link_restores_the_state(loaded: Page, browser: Browser, path: Path):
     expect(again.get_by_role("textbox", name="prompt 3")).to_have_value("on a beach")
     again.context.close()
     found.get_by_role("button", name="Reset").click()
+
+
+def test_less_motion_shows_the_end_alone(browser: Browser, path: Path):
+    page = open_page(browser, path, reduced_motion="reduce")
+    found = figure(page, "words")
+    found.evaluate("f => f.pcModel.set('steps', 40)")
+    found.get_by_role("button", name="Load the network").click()
+    expect(found.locator(".pc-said")).to_contain_text("of 40")
+    expect(found.locator(".pc-picture[data-shown=yes]")).to_have_count(0)
+    drawn(found)
+    expect(found.locator(".pc-picture[data-shown=yes]")).to_have_count(8)
+    page.context.close()
 
 
 def test_where_no_worker_may_start_it_says_so(browser: Browser, path: Path):

@@ -91,8 +91,12 @@ def test_what_is_right_is_so_by_the_judge():
 def test_the_page_gets_the_pictures_and_the_words():
     ours = figure()
     found = state_of(html_of(ours))
-    stored = np.frombuffer(base64.b64decode(found["stored"]), "u1").reshape(8, 3, 32, 32) / 255
+    stored = (
+        np.frombuffer(base64.b64decode(found["stored"]["pictures"]), "u1").reshape(8, 3, 32, 32)
+        / 255
+    )
     assert np.abs(stored - ours.samples().clamp(0, 1).numpy()).max() < 0.51 / 255
+    assert found["stored"]["prompts"] == ours.prompts
     told = found["network"]
     assert told["words"] == list(words().vocabulary.words)
     assert (told["length"], told["side"], told["centre"], told["data"]) == (20, 32, 0.5, 0.25)
@@ -104,6 +108,10 @@ def test_the_still_shows_what_the_state_says():
     noisy, weights = text_prompt_still.panes(ours)
     assert torch.equal(noisy.flatten(1), ours.flight().states[2])
     assert torch.equal(weights, ours.flight().gained[2].sum(-1))
+    ours.steps = 5
+    ours.level = 60
+    assert torch.equal(text_prompt_still.panes(ours)[0], ours.samples())
+    ours.steps = 4
     denoised, _ = text_prompt_still.panes(figure(level=2, view="denoised"))
     assert torch.equal(denoised.flatten(1), ours.flight().means[2])
     coloured, _ = text_prompt_still.panes(figure(view="interaction"))

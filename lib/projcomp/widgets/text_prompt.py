@@ -29,6 +29,7 @@ NOT = "not "
 MOST_PROMPTS, MOST_GUIDANCE, FEWEST_STEPS, MOST_STEPS = 4, 8.0, 4, 60
 SPAN = (0.02, 40.0)
 """The least noise level above 0, and the first."""
+DRAWN_FROM = ("prompts", "background", "guidance", "method", "steps", "seed")
 SOURCE = "words = pc.networks.load_words()"
 
 STATE = (
@@ -81,7 +82,7 @@ class TextPrompt(Figure):
     level = traitlets.Int().tag(sync=True)
     seed = traitlets.Int().tag(sync=True)
     view = traitlets.Enum(VIEWS).tag(sync=True)
-    stored = traitlets.Unicode().tag(sync=True)
+    stored = traitlets.Dict().tag(sync=True)
     source = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -128,7 +129,7 @@ class TextPrompt(Figure):
             name=name,
             summary=_words(prompts, background) if alt is None else alt,
         )
-        self.stored = _packed(self.samples())
+        self.stored = {**self._drawn_from(), "pictures": _packed(self.samples())}
         self.on_msg(self._hand_over)
 
     @traitlets.validate("prompts", "background")
@@ -168,16 +169,13 @@ class TextPrompt(Figure):
             [sign * self.guidance for sign in signs],
         )
 
+    def _drawn_from(self) -> dict:
+        """What the pictures depend on."""
+        return {name: getattr(self, name) for name in DRAWN_FROM}
+
     def flight(self) -> Flight:
         """The eight pictures at every level, as the page draws them (to 1e-3)."""
-        made_of = (
-            *self.prompts,
-            self.background,
-            self.guidance,
-            self.method,
-            self.steps,
-            self.seed,
-        )
+        made_of = self._drawn_from()
         if getattr(self, "_flown", (None,))[0] != made_of:
             found = text_prompt_scene.flight(
                 self.composed(), self.levels, self.method, self.seed, PICTURES

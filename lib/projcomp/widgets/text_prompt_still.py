@@ -38,9 +38,10 @@ def draw(figure) -> Still:
 def panes(figure) -> tuple[Tensor, Tensor]:
     """What is shown, (N, 3, s, s), and the log weights (N,) at the present level."""
     side, flight = figure.network["side"], figure.flight()
+    level = min(figure.level, figure.steps)
     shown = flight.means if figure.view == "denoised" else flight.states
-    picture = shown[figure.level].unflatten(-1, (3, side, side))
-    gained = flight.gained[figure.level]
+    picture = shown[level].unflatten(-1, (3, side, side))
+    gained = flight.gained[level]
     if figure.view == "interaction":
         scale = float(flight.gained[-1].abs().max()) or 1.0
         picture = coloured(picture, (gained / scale).unflatten(-1, (side, side)))

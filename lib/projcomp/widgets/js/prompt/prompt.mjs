@@ -4,7 +4,7 @@
 import { element, inRoomOf } from "../shared/controls.mjs";
 import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
-import { canvas, common } from "../shared/layout.mjs";
+import { canvas, common, unmoved } from "../shared/layout.mjs";
 import { Player } from "../shared/player.mjs";
 import { choice, clamp, seedOf, whole } from "../shared/state.mjs";
 import { levelText } from "../shared/telling.mjs";
@@ -191,9 +191,6 @@ export class Prompt extends Figure {
     return { facts: {}, readout, words };
   }
 }
-
-/** Whether nothing may form before the reader's eyes. */
-const unmoved = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function write(lines, texts) {
   lines.forEach((line, i) => {

@@ -6,6 +6,9 @@ const SVG = "http://www.w3.org/2000/svg";
 
 export const canvas = (name, words) => element("canvas", { class: name, role: "img", "aria-label": words });
 
+/** Whether nothing may form before the reader's eyes. */
+export const unmoved = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 /** What every figure has: {root, notices, legend, summary}. */
 export function common(label) {
   return {

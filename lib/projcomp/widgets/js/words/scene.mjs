@@ -19,14 +19,14 @@ export class WordsScene {
   /** Call when the state is another one. */
   update(state) {
     this.state = state;
-    const { prompts, background, guidance, method, steps, seed, network, stored } = state;
-    this.key = JSON.stringify([prompts, background, guidance, method, steps, seed]);
+    const { steps, network, stored } = state;
+    this.key = keyOf(state);
     this.levels = sigmaGrid(...network.span, steps);
     if (this.packed === stored) return;
     this.packed = stored;
     this.eye = new Eye(network.eye);
-    this.homeKey = this.key;
-    const bytes = Uint8Array.from(atob(stored), (c) => c.charCodeAt(0));
+    this.homeKey = keyOf(stored);
+    const bytes = Uint8Array.from(atob(stored.pictures), (c) => c.charCodeAt(0));
     const size = bytes.length / PICTURES;
     this.home = Array.from({ length: PICTURES }, (_, k) => {
       const picture = Float32Array.from(bytes.subarray(k * size, (k + 1) * size), (byte) => byte / 255);
@@ -135,6 +135,10 @@ export class WordsScene {
     return this.scale.most;
   }
 }
+
+/** What a drawing depends on. */
+const keyOf = ({ prompts, background, guidance, method, steps, seed }) =>
+  JSON.stringify([prompts, background, guidance, method, steps, seed]);
 
 /** "#rrggbb" as shares of one. */
 const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);

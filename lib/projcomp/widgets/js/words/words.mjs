@@ -4,7 +4,7 @@
 import { element } from "../shared/controls.mjs";
 import * as draw from "../shared/draw.mjs";
 import { Figure } from "../shared/figure.mjs";
-import { canvas, common, notify } from "../shared/layout.mjs";
+import { canvas, common, notify, unmoved } from "../shared/layout.mjs";
 import { choice, clamp, seedOf, whole } from "../shared/state.mjs";
 import { Vocabulary, signedPrompt } from "../maths/vocabulary.mjs";
 import { Crew, filesOf } from "./crew.mjs";
@@ -159,7 +159,7 @@ export class TextPrompt extends Figure {
   }
 
   paint() {
-    if (!this.colours) return;
+    if (!this.colours || (this.job && unmoved())) return;
     const { scene, state } = this;
     const { side } = state.network;
     this.shots.forEach(({ picture, lines }, k) => {
