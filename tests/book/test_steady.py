@@ -12,13 +12,14 @@ from projcomp.widgets import CONTROLS
 
 from tests.book.driving import copied, figure, handle, open_page, state, told
 from tests.book.standalone import write_page
-from tests.widgets.kinds import KINDS, lattice, prompt, square
+from tests.widgets.kinds import KINDS, lattice, prompt, square, text_prompt
 
 FIGURES = {
     "explorer": lambda: pc.Explorer.from_preset("shear", controls=CONTROLS, name="explorer"),
     "square": square,
     "lattice": lattice,
     "prompt": prompt,
+    "words": text_prompt,
     "line": lambda: pc.Explorer(
         pc.gaussian([0.0], 1.0),
         [pc.gaussian([1.0], 0.5)],
@@ -119,7 +120,7 @@ def test_what_follows_a_figure_stays_when_its_numbers_come(
     found = figure(page, kind)
     height = "figure => figure.getBoundingClientRect().height"
     alive = found.evaluate(height)
-    if kind not in ("lattice", "prompt"):
+    if kind not in ("lattice", "prompt", "words"):
         told(found)
     if kind == "sandbox":
         expect(found.locator(".pc-finding li").first).to_be_visible()
