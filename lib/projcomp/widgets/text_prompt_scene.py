@@ -43,12 +43,12 @@ def flight(density: Composition, levels: Tensor, method: str, seed: int, count: 
             x = mean + share * (x - mean) + noise
         else:
             x = mean + share * (x - mean)
-        if low:
+        if low:  # at no noise the picture is the mean
             mean, there = look(density, x, low)
             gained = gained + math.log(high / low) * (rate + there)
             rate = there
         else:
-            mean, gained = x, gained + rate
+            gained = gained + rate
         rows.append((x, mean, gained))
     return Flight(*map(torch.stack, zip(*rows, strict=True)))
 

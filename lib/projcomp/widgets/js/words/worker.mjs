@@ -73,7 +73,7 @@ export function work(normals) {
       gained.forEach((_, i) => (gained[i] += step * (before[i] + (there ? there[i] : 0))));
       if (job.number !== latest) return;
       const ends = low ? null : await verdict(x, pictures.length, network.side);
-      tell(job, s, x, low ? seen.mean : x, gained, ends);
+      tell(job, s, x, seen.mean, gained, ends);
     }
   }
 
