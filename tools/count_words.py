@@ -27,6 +27,7 @@ from emoji_forecasts import Pilots
 from projcomp import words
 from projcomp.diagnostics.budget import FEWEST
 from projcomp.diagnostics.path import Watched
+from projcomp.words.counted import VERDICTS
 from words_drawing import Way
 
 QUALITY = Way("sde", n=100)
@@ -61,11 +62,10 @@ DIAGNOSED = {
     "empty": ("two places", "shape and colour"),
 }
 """Kinds of compositions whose first case is diagnosed, by the background."""
-VERDICTS = ("exact", "score", "path", "target", "both", "unknown", "none")
 DIAGNOSIS = (
     "verdict", "explained", "error of explained", "path gap", "exchange", "error of exchange",
 )  # fmt: skip
-HELD, DIAGNOSED_LEVELS = 400, 8
+HELD, DIAGNOSED_LEVELS, MOST = 400, 8, 36_000
 BACKGROUNDS = {"": "anything", "empty": "empty", "told": "told"}
 """Of compositions, and what they are called in the file."""
 
@@ -130,7 +130,7 @@ def pairs(kind: str, over: str) -> Job:
         )  # fmt: skip
         pictures = run.samples[PILOTS:].float().unflatten(1, density.shape)
         seen = pilots.forecasts(foretelling.scale_of(over))
-        return [*tallies.right(texts, pictures), *seen]
+        return [*tallies.paired(texts, pictures), *seen]
 
     return Job(tallies.PAIR + FROM_PILOTS, of_kind(kind), trial, JUDGED)
 
@@ -166,7 +166,7 @@ def diagnoses(over: str) -> Job:
         sides = [words.meaning(text).get("across", [""])[0] for text in texts]
         blocks = [halves[side] for side in sides] if set(sides) == set(halves) else None
         report = pc.diagnose(
-            parts[0], parts[1:], blocks, sigmas=levels, samples=FEWEST,
+            parts[0], parts[1:], blocks, sigmas=levels, samples=FEWEST, evaluations=MOST,
             generator=generator, progress=False,
         )  # fmt: skip
         end = report.path.levels[-1].path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from projcomp import words
 from projcomp.words.counted import OUTCOMES
@@ -12,12 +14,19 @@ SINGLE = ("right", "alone", *words.ATTRIBUTES, "bare")
 """Of one prompt: everything as named; exactly one object; each attribute as named; the bare floor
 where it is named."""
 MOST = 4
-COMPOSED = ("right", "alone", *(f"fits {i + 1}" for i in range(MOST)), "objects", "ghosts", "style")
+COMPOSED = (
+    "right",
+    "alone",
+    *(f"fits {i + 1}" for i in range(MOST)),
+    "objects",
+    "ghosts",
+    "hidden",
+)
 """Of a composition: all as wanted; as many objects as wanted besides; each prompt by itself (of
-those that are taken away too); the mean number of objects; something pale at some place; and the
-most frequent style's share."""
+those that are taken away too); the mean number of objects; something pale at some place; and right
+because the style hides what a prompt names, such as two colours in a blueprint."""
 PAIR = OUTCOMES
-"""Of two prompts: all as wanted, each by itself, and the mean number of objects."""
+"""Of two prompts: all as wanted, each by itself, the mean number of objects, and the last again."""
 PALE = 0.2
 """Opacity of what is no solid object, and not nothing."""
 
@@ -44,14 +53,24 @@ def composed(case: Case, pictures: Tensor, weights: Tensor) -> list[float | None
     right = seen.all(list(case.prompts), list(case.without))
     fits = [seen.fits(prompt) for prompt in every]
     ghosts = ((seen.opacity > PALE) & ~seen.solid).any(1)
-    rows = [right, right & (seen.count == case.objects), *fits, seen.count, ghosts]
+    hidden = right & hiding(every, seen.facts["style"])
+    rows = [right, right & (seen.count == case.objects), *fits, seen.count, ghosts, hidden]
     means = [float(weights @ row.to(weights)) for row in rows]
     means[2 + len(every) : 2 + len(every)] = [None] * (MOST - len(every))
-    return [*means, float(torch.bincount(seen.facts["style"], weights).max())]
+    return means
 
 
-def right(prompts: tuple[str, str], pictures: Tensor) -> list[float]:
+def hiding(prompts: Sequence[str], style: Tensor) -> Tensor:
+    """Which styles (n,), indices, hide an attribute that a prompt names: (n,) bool."""
+    named = {name for prompt in prompts for name in words.meaning(prompt)}
+    hides = [not named.isdisjoint(words.HIDDEN.get(name, ())) for name in words.STYLES]
+    return torch.tensor(hides)[style]
+
+
+def paired(prompts: tuple[str, str], pictures: Tensor) -> list[float]:
     """`PAIR`, of pictures (n, *shape)."""
     seen = words.judge(pictures)
-    rows = [seen.all(list(prompts)), *(seen.fits(prompt) for prompt in prompts), seen.count]
+    right = seen.all(list(prompts))
+    hidden = right & hiding(prompts, seen.facts["style"])
+    rows = [right, *(seen.fits(prompt) for prompt in prompts), seen.count, hidden]
     return [float(row.double().mean()) for row in rows]

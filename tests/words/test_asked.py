@@ -159,17 +159,19 @@ def test_tallies_of_one_prompt(judged):
 
 
 def test_tallies_of_a_composition(judged):
+    styles = [list(words.STYLES).index(name) for name in ("blueprint", "blueprint", "day", "fog")]
     case = prompts.Case(("a ball",), ("a red thing",))
     each = [{"a ball"}, {"a ball", "a red thing"}, set(), {"a ball"}]
     pictures = judged([[1.0, 0, 0, 0], [1, 0, 0, 0], [0.4, 0, 0, 0.1], [1, 1, 0, 0.5]], each,
-                      [3, 3, 1, 1])  # fmt: skip
+                      styles)  # fmt: skip
     weights = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
     found = dict(zip(tallies.COMPOSED, tallies.composed(case, pictures, weights), strict=True))
     expected = {"right": 0.5, "alone": 0.4, "fits 1": 0.8, "fits 2": 0.3, "fits 3": None,
-                "fits 4": None, "objects": 0.9, "ghosts": 0.3, "style": 0.7}  # fmt: skip
+                "fits 4": None, "objects": 0.9, "ghosts": 0.3, "hidden": 0.4}  # fmt: skip
     assert found == pytest.approx(expected)
-    pair = tallies.right(("a ball", "a red thing"), pictures)
-    assert pair == pytest.approx([0.25, 0.75, 0.25, 1.0])
+    pair = tallies.paired(("a ball", "a red thing"), pictures)
+    assert pair == pytest.approx([0.25, 0.75, 0.25, 1.0, 0.25])
+    assert tallies.paired(("a ball", "a ball"), pictures)[-1] == 0.0
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from projcomp._counted import Counted, counted
 
 COUNTS = Path(__file__).parent / "counts.json"
 OVER = ("anything", "empty")
-OUTCOMES = ("right", "fits 1", "fits 2", "objects")
+OUTCOMES = ("right", "fits 1", "fits 2", "objects", "hidden")
+VERDICTS = ("exact", "score", "path", "target", "both", "unknown", "none")
+"""Of diagnoses, in the order of the numbers in the file."""
 DRAWS = 1000
 
 
