@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from projcomp import words
 from projcomp.words.counted import OUTCOMES
+from projcomp.words.seen import FAINT
 from torch import Tensor
 from words_prompts import Case, plain
 
@@ -14,21 +15,13 @@ SINGLE = ("right", "alone", *words.ATTRIBUTES, "bare")
 """Of one prompt: everything as named; exactly one object; each attribute as named; the bare floor
 where it is named."""
 MOST = 4
-COMPOSED = (
-    "right",
-    "alone",
-    *(f"fits {i + 1}" for i in range(MOST)),
-    "objects",
-    "ghosts",
-    "hidden",
-)
+FITS = tuple(f"fits {place + 1}" for place in range(MOST))
+COMPOSED = ("right", "alone", *FITS, "objects", "ghosts", "hidden")
 """Of a composition: all as wanted; as many objects as wanted besides; each prompt by itself (of
 those that are taken away too); the mean number of objects; something pale at some place; and right
 because the style hides what a prompt names, such as two colours in a blueprint."""
 PAIR = OUTCOMES
 """Of two prompts: all as wanted, each by itself, the mean number of objects, and the last again."""
-PALE = 0.2
-"""Opacity of what is no solid object, and not nothing."""
 
 
 def single(prompt: str, pictures: Tensor) -> list[float | None]:
@@ -52,7 +45,7 @@ def composed(case: Case, pictures: Tensor, weights: Tensor) -> list[float | None
     every = (*case.prompts, *case.without)
     right = seen.all(list(case.prompts), list(case.without))
     fits = [seen.fits(prompt) for prompt in every]
-    ghosts = ((seen.opacity > PALE) & ~seen.solid).any(1)
+    ghosts = ((seen.opacity >= FAINT) & ~seen.solid).any(1)
     hidden = right & hiding(every, seen.facts["style"])
     rows = [right, right & (seen.count == case.objects), *fits, seen.count, ghosts, hidden]
     means = [float(weights @ row.to(weights)) for row in rows]
