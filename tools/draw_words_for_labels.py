@@ -78,6 +78,7 @@ def under_way(checkpoint: Path) -> Words:
 
 def keep(folder: Path, pictures: torch.Tensor, rows: list[str]) -> None:
     """Write the pictures, and what was asked for; labels of other pictures go."""
+    folder.mkdir(exist_ok=True)
     file, labels = folder / "generated.safetensors", folder / "labels.json"
     by = {}
     if file.is_file() and labels.is_file():
