@@ -276,3 +276,14 @@ def test_prompts_are_a_sequence_of_strings(seen):
         seen.all(["a red ball"], without="blue")
     with pytest.raises(ValueError, match="prompt must be a string"):
         seen.fits(3)
+
+
+def test_the_stored_confusion_is_of_all_renders():
+    one, crowds = words.judged(), words.judged("up to four")
+    assert int(one["style"].sum()) == 4000 and int(crowds["style"].sum()) == 1000
+    for found in (one, crowds):
+        for name, table in found.items():
+            assert len(table) == len(table.T) == len(words.ATTRIBUTES.get(name, "12"))
+    assert int(one["colour"].sum()) < int(one["shape"].sum()) == 4000  # some styles hide it
+    with pytest.raises(ValueError, match="scenes must be one of"):
+        words.judged("two")

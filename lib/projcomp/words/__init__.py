@@ -3,7 +3,7 @@
 from projcomp.words.captions import caption, meaning, said_of, true_of, words
 from projcomp.words.counted import COUNTS, Counted, areas, counts, pairs
 from projcomp.words.judging import Judge, judge
-from projcomp.words.labelling import Labelled, confusion, described, labelled
+from projcomp.words.labelling import Labelled, confusion, described, judged, labelled
 from projcomp.words.lessons import lessons
 from projcomp.words.seen import SOLID, Seen
 from projcomp.words.styles import FLOORS, HIDDEN, STYLES
@@ -21,6 +21,6 @@ from projcomp.words.world import (
 __all__ = [
     "ATTRIBUTES", "COUNTS", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "PLACES", "SOLID", "STYLES",
     "UNSEEN", "Counted", "Depictions", "Judge", "Labelled", "Seen", "areas", "caption", "confusion",
-    "counts", "depictions", "described", "judge", "labelled", "lessons", "meaning", "pairs",
-    "pictured", "said_of", "true_of", "words",
+    "counts", "depictions", "described", "judge", "judged", "labelled", "lessons", "meaning",
+    "pairs", "pictured", "said_of", "true_of", "words",
 ]  # fmt: skip

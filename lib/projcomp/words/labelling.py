@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from projcomp import _check
 from projcomp._modes import CPU32
 from projcomp._text import Brief
 from projcomp.words.captions import meaning
+from projcomp.words.judging import WEIGHTS
 from projcomp.words.seen import FACTS, Seen
 from projcomp.words.world import ATTRIBUTES, OBJECT, PIXELS, UNSEEN
 
@@ -99,6 +101,21 @@ def confusion(one: Seen, other: Seen) -> dict[str, Tensor]:
         told = (mine != UNSEEN) & (theirs != UNSEEN)
         told = told & both if told.ndim == 2 else told
         found[name] = _table(mine[told], theirs[told], len(ATTRIBUTES[name]))
+    return found
+
+
+def judged(scenes: str = "one") -> dict[str, Tensor]:
+    """How often the shipped judge saw what is there (rows) as something else (columns).
+
+    scenes: "one", of 4,000 fresh renders of one object, or "up to four", of 1,000. As `confusion`,
+    of all styles together; made by tools/train_judge.py. Raises ValueError for other scenes.
+    """
+    stored = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+    scenes = _check.choice("scenes", scenes, ("one", "up to four"))
+    found: dict[str, Tensor] = {}
+    for tables in stored[scenes].values():
+        for name, table in tables.items():
+            found[name] = found.get(name, 0) + torch.tensor(table, device="cpu")
     return found
 
 
