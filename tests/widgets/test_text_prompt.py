@@ -82,10 +82,13 @@ def test_means_are_the_compositions():
     assert torch.equal(flight.means[-1], flight.states[-1])
 
 
-def test_what_is_right_is_so_by_the_judge():
-    ours = figure()
-    seen = pc.words.judge(ours.samples())
-    assert torch.equal(ours.right, seen.all(["a red ball on the left"], ["a blue cube"]))
+def test_what_is_right_is_so_by_the_judge(monkeypatch):
+    world = pc.words.depictions(40, generator=seeded(0))
+    ours = figure(prompts=["a thing on the left", "not at night"])
+    monkeypatch.setattr(ours, "samples", lambda: world.pictures)
+    seen = pc.words.judge(world.pictures)
+    assert torch.equal(ours.right, seen.all(["a thing on the left"], ["at night"]))
+    assert 5 < ours.right.sum() < 35
 
 
 def test_the_page_gets_the_pictures_and_the_words():
