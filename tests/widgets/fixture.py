@@ -180,6 +180,7 @@ SAID = (
     (["as a blueprint", "a cylinder on sand"], ["a metal cube"]),
     (["a ball as a cube"], []),
     ([""], ["a small thing at the back"]),
+    (["an object"], ["a metal thing"]),
 )
 """Prompts, and prompts after "not"."""
 
