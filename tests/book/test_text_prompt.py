@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,10 @@ def test_it_can_be_stopped_and_drawn_again(loaded: Page):
     stop.click()
     expect(found.locator(".pc-said")).to_have_text("Stopped.")
     reached = "Math.max(...heard.filter(h => h.job === heard.at(-1).job).map(h => h.level))"
+    loaded.wait_for_timeout(1500)  # what was on its way
+    count = loaded.evaluate("heard.length")
+    loaded.wait_for_timeout(3000)
+    assert loaded.evaluate("heard.length") == count
     assert loaded.evaluate(reached) < 60
     found.get_by_role("button", name="Draw again").click()
     expect(found.locator(".pc-said")).to_contain_text("of 60")
@@ -251,7 +256,7 @@ def test_less_motion_shows_the_end_alone(browser: Browser, path: Path):
     found = figure(page, "words")
     found.evaluate("f => f.pcModel.set('steps', 40)")
     found.get_by_role("button", name="Load the network").click()
-    expect(found.locator(".pc-said")).to_contain_text("of 40")
+    expect(found.locator(".pc-said")).to_have_text(re.compile(r"Step \d\d of 40"), timeout=PATIENCE)
     expect(found.locator(".pc-picture[data-shown=yes]")).to_have_count(0)
     drawn(found)
     expect(found.locator(".pc-picture[data-shown=yes]")).to_have_count(8)
