@@ -98,6 +98,11 @@ def test_prompts_that_are_paired():
         ({"colour": "red", "across": "left"}, {"colour": "blue", "across": "right"}, "two places"),
         ({"depth": "back"}, {"across": "left", "depth": "front"}, "two places"),
         ({"depth": "back", "style": "fog"}, {"depth": "front", "style": "day"}, "contradiction"),
+        (
+            {"across": "left", "floor": "mint"},
+            {"across": "right", "floor": "sand"},
+            "contradiction",
+        ),
         ({"shape": "ball"}, {"style": "night"}, "content and scene"),
         ({"floor": "sand"}, {"style": "night"}, "floor and style"),
         ({"floor": "sand"}, {"style": "blueprint"}, "never seen"),
