@@ -14,6 +14,8 @@ from projcomp.composition import interaction_of
 from projcomp.diagnostics import exchange
 from projcomp.networks import Vocabulary
 from projcomp.networks.words import Words, blank_words
+from projcomp.words import counted
+from projcomp.words.world import PIXELS
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
@@ -307,6 +309,30 @@ def test_a_pair_is_drawn_and_its_pilots_are_others(network, judged, monkeypatch)
     job = tool.pairs("contradiction", "")
     row = counting.trial("key", job, job.items[0])
     assert len(row) == len(job.columns) and len(seen[0]) == tool.JUDGED
+
+
+class Plain:
+    """Instead of the network: every prompt has a standard normal law."""
+
+    @staticmethod
+    def density(prompt, samples):
+        shape = (3, PIXELS, PIXELS)
+        return pc.Scored(3072, lambda x, s: -x / (1 + s[:, None] ** 2), samples, shape=shape)
+
+
+@pytest.mark.parametrize(("kind", "halves"), [("two places", True), ("shape and colour", False)])
+def test_a_diagnosis_is_written_down(monkeypatch, kind, halves):
+    """With the halves of the picture as blocks where the prompts name them, and only there."""
+    monkeypatch.setattr(drawing, "network", lambda: Plain)
+    monkeypatch.setattr(
+        foretelling, "examples",
+        lambda prompt, count: torch.randn(count, 3072, generator=seeded(len(prompt))).double(),
+    )  # fmt: skip
+    job = tool.diagnoses("")
+    found = dict(zip(job.columns, counting.trial("key", job, kind), strict=True))
+    assert counted.VERDICTS[int(found["verdict"])] == ("exact" if halves else "unknown")
+    assert abs(found["path gap"]) < 0.05
+    assert (found["exchange"] is not None) == (found["error of exchange"] is not None) == halves
 
 
 def test_all_jobs_know_what_they_count():
