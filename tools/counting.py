@@ -15,6 +15,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
@@ -83,7 +84,7 @@ def main(name: str, doc: str, jobs: Jobs, file: Path) -> None:
                 torch.set_num_threads(max(1, options.workers))
                 rows = [trial(key, job, item) for item in job.items]
             else:
-                rows = list(pool.imap(partial(_elsewhere, name, key), job.items, chunksize=1))
+                rows = list(pool.map(partial(_elsewhere, name, key), job.items))
             entry = {"columns": job.columns, "items": job.items, "found": rows}
             found[key] = entry if job.n is None else entry | {"n": job.n}
             text = json.dumps(found, indent=0, separators=(",", ":"))
@@ -105,7 +106,7 @@ def _pool(workers: int):
     if workers < 2:
         return nullcontext()
     context = multiprocessing.get_context("spawn")
-    return context.Pool(workers, initializer=torch.set_num_threads, initargs=(1,))
+    return ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,))
 
 
 @cache
