@@ -92,7 +92,9 @@ def told_of(phase: Phase, run: networks.Training) -> dict:
         "pictures_per_second": round(run.samples_per_second),
         "first": round(float(run.losses[:few].mean()), 4),
         "last": round(float(run.losses[-few:].mean()), 4),
-        "curve": [round(float(part.mean()), 4) for part in run.losses.tensor_split(20)],
+        "curve": [
+            round(float(part.mean()), 4) for part in run.losses.tensor_split(min(20, phase.steps))
+        ],
     }
 
 
