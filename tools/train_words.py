@@ -34,7 +34,7 @@ class Phase(NamedTuple):
     log_sigma: tuple[float, float]
 
 
-PHASES = (Phase(9_000, 1.5e-3, (0.0, 1.5)), Phase(5_000, 1e-3, (-0.6, 1.0)))
+PHASES = (Phase(9_000, 1.5e-3, (0.0, 1.5)), Phase(5_000, 1e-3, (-0.4, 1.0)))
 
 
 def main() -> None:
