@@ -20,12 +20,12 @@ from projcomp.words.labelling import confusion, given
 from projcomp.words.seen import FACTS, FAINT
 from projcomp.words.styles import drawn_as, on_floor
 from projcomp.words.world import PLACES, UNSEEN, crowded, visible
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, interpolate
 from train_counter import blurred
 
 SEED, SINGLES, TOGETHER = 1, 3_000, 4_000
 RECIPE = {"batch": 64, "rate": 2e-3, "average": 0.998}
-RATE, SOLID, GRAIN = 0.45, 0.5, 0.03
+RATE, SOLID, GRAIN = 0.45, 0.5, 0.05
 """Chances that a place holds something, and that this is solid; the strongest noise."""
 NAMES = list(words.ATTRIBUTES)
 PLAIN = NAMES.index("floor")  # from here on what is the picture's
@@ -97,12 +97,21 @@ class Bank:
         """A batch: pictures, facts (n, 4, 8) with what cannot be seen left out, opacity (n, 4)."""
         parts = [self.solid(n // 2, generator), self.pale(n - n // 2, generator)]
         pictures, facts, opacity = (torch.cat(column) for column in zip(*parts, strict=True))
-        sharp = torch.rand(n, generator=generator) < 0.5
-        focus = torch.where(sharp, 0.05, 0.8 * torch.rand(n, generator=generator))
-        grain = GRAIN * torch.rand(n, 1, 1, 1, generator=generator)
-        noise = torch.randn(pictures.shape, generator=generator)
         seen = visible(facts, opacity >= FAINT)
-        return blurred(pictures, focus) + grain * noise, seen, opacity
+        return smudged(pictures, generator), seen, opacity
+
+
+def smudged(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Pictures as a network may draw them: too soft or too sharp, with grain and stains."""
+    n, _, side, _ = pictures.shape
+    soft = blurred(pictures, torch.full((n,), 0.8))
+    how_soft = 1.5 * torch.rand(n, 1, 1, 1, generator=generator) - 0.5
+    pictures = pictures + how_soft * (soft - pictures)
+    strength = GRAIN * torch.rand(n, 1, 1, 1, generator=generator).square()
+    for size in (1, 2, 4):
+        noise = torch.randn(n, 3, side // size, side // size, generator=generator)
+        pictures = pictures + strength * interpolate(noise, size=(side, side), mode="bilinear")
+    return pictures
 
 
 def drawn(pictures: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
