@@ -18,7 +18,7 @@ FACTS = ("shape", "colour", "material", "size", "floor", "style")
 FAINT, SOLID = 0.2, 0.8
 """Opacities from which something is there at all, and from which it counts as an object.
 
-What is half an object and half bare floor is seen as .57 or so, in blueprints as .67.
+What is half an object and half bare floor is seen as .56 or so, in blueprints as .68.
 """
 
 
