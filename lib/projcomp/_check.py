@@ -259,6 +259,18 @@ def pictures(x: Tensor, shape: tuple) -> bool:
     return len(shape) > 1 and tuple(x.shape[-len(shape) :]) == tuple(shape)
 
 
+def coloured(name: str, value, side: int) -> Tensor:
+    """Pictures (N, 3, side, side) with N >= 1, float32, of such or of flattened ones."""
+    found = real(name, value).to(torch.float32)
+    flat = found.ndim in (2, 4) and found.shape[1:].numel() == 3 * side**2
+    if not flat or not len(found):
+        raise ValueError(
+            f"{name} must have shape (N, 3, {side}, {side}) or (N, {3 * side**2}), N >= 1, got "
+            f"{tuple(found.shape)}"
+        )
+    return found.reshape(-1, 3, side, side)
+
+
 def fitting(name: str, answer: Tensor, dtype: torch.dtype, *, finite: bool = False) -> Tensor:
     """`answer` in the dtype of the argument `name`, which it must fit.
 

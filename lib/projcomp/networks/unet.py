@@ -46,17 +46,13 @@ class UNet(nn.Module):
     ):
         super().__init__()
         generator = source_of_weights(generator)
-        self.pixels = pixels = _check.count("pixels", pixels, 8)
-        if pixels % 8:
-            raise ValueError(f"pixels must be a multiple of 8, got {pixels}")
+        pixels, (first, second, third) = sizes_of(pixels, widths)
+        self.pixels = pixels
         self.labels = labels = _check.count("labels", labels, 0)
         if window and labels:
             raise ValueError("window needs a network that is told places: labels must be 0")
-        if len(widths) != 3:
-            raise ValueError(f"widths must be three numbers, got {widths}")
         self.window = bool(window)
         self.options = {"pixels": pixels, "labels": labels, "window": self.window}
-        first, second, third = (_check.count("widths", width, 8) for width in widths)
         told = 2 * third
         self.noise = linear(16, told, generator)
         self.told = linear(told, told, generator)
@@ -139,8 +135,7 @@ class UNet(nn.Module):
                 hidden = shrink(hidden)
         hidden = self.middle(hidden, told)
         for grow, block, skip in zip(self.grow, self.up, reversed(kept), strict=True):
-            hidden = nn.functional.interpolate(grow(hidden), scale_factor=2.0, mode="nearest")
-            hidden = block((hidden + skip) * math.sqrt(0.5), told)
+            hidden = block(joined(grow(hidden), skip), told)
         answer = self.leave(nn.functional.silu(hidden))
         return nn.functional.pixel_shuffle(answer, 2).reshape(x.shape)
 
@@ -181,3 +176,22 @@ class Block(nn.Module):
         scale, shift = self.told(told[..., 0, 0])[..., None, None].chunk(2, 1)
         inner = self.first(nn.functional.silu(self.norm(hidden)))
         return hidden + self.second(nn.functional.silu(inner * (1.0 + scale) + shift))
+
+
+def sizes_of(pixels: int, widths) -> tuple[int, tuple[int, ...]]:
+    """The pixels and the three widths of a network of pictures, checked.
+
+    Raises ValueError for pixels that are no multiple of 8, and for other than three widths >= 8.
+    """
+    pixels = _check.count("pixels", pixels, 8)
+    if pixels % 8:
+        raise ValueError(f"pixels must be a multiple of 8, got {pixels}")
+    if len(widths) != 3:
+        raise ValueError(f"widths must be three numbers, got {widths}")
+    return pixels, tuple(_check.count("widths", width, 8) for width in widths)
+
+
+def joined(hidden: Tensor, skip: Tensor) -> Tensor:
+    """What comes up, at twice its resolution, with what was kept there on the way down."""
+    hidden = nn.functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
+    return (hidden + skip) * math.sqrt(0.5)

@@ -7,10 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from projcomp import _check
 from projcomp._modes import plainly
 from projcomp.networks.layers import convolution, fourier, linear, normal, source_of_weights
-from projcomp.networks.unet import Block
+from projcomp.networks.unet import Block, joined, sizes_of
 from projcomp.networks.vocabulary import PAD, Vocabulary
 
 READ = 96
@@ -46,12 +45,8 @@ class WordedUNet(nn.Module):
         super().__init__()
         generator = source_of_weights(generator)
         self.vocabulary = vocabulary
-        self.pixels = pixels = _check.count("pixels", pixels, 8)
-        if pixels % 8:
-            raise ValueError(f"pixels must be a multiple of 8, got {pixels}")
-        if len(widths) != 3:
-            raise ValueError(f"widths must be three numbers, got {widths}")
-        first, second, third = (_check.count("widths", width, 8) for width in widths)
+        pixels, (first, second, third) = sizes_of(pixels, widths)
+        self.pixels = pixels
         self.options = {"pixels": pixels, "words": list(vocabulary.words)}
         told = 2 * third
         self.reader = Reader(vocabulary, told, generator)
@@ -104,16 +99,11 @@ class WordedUNet(nn.Module):
         kept.append(hidden)
         hidden = self.down[2](self.shrink[1](hidden), told)
         hidden = self.middle(self.look[1](hidden, words, absent), told)
-        hidden = self.up[0](self._joined(self.grow[0](hidden), kept[1]), told)
+        hidden = self.up[0](joined(self.grow[0](hidden), kept[1]), told)
         hidden = self.look[2](hidden, words, absent)
-        hidden = self.up[1](self._joined(self.grow[1](hidden), kept[0]), told)
+        hidden = self.up[1](joined(self.grow[1](hidden), kept[0]), told)
         answer = self.leave(nn.functional.silu(hidden))
         return nn.functional.pixel_shuffle(answer, 2).reshape(x.shape)
-
-    @staticmethod
-    def _joined(hidden: Tensor, skip: Tensor) -> Tensor:
-        hidden = nn.functional.interpolate(hidden, scale_factor=2.0, mode="nearest")
-        return (hidden + skip) * math.sqrt(0.5)
 
 
 class Reader(nn.Module):

@@ -97,7 +97,7 @@ def blank_words(vocabulary: Vocabulary, generator: torch.Generator | None = None
 
 
 def load_words() -> Words:
-    """The network of words, trained; its parameters need no grad until `requires_grad_` of them."""
+    """The network of words, trained; its parameters need no grad until its `requires_grad_`."""
     vocabulary = Vocabulary(json.loads(VOCABULARY.read_text(encoding="utf-8"))["words"])
     model = load_network(blank_words(vocabulary), WEIGHTS / "words.safetensors")
     return Words(model.eval().requires_grad_(False), vocabulary)

@@ -110,15 +110,9 @@ def count(pictures, counter: Counter | None = None) -> Sightings:
 
     A spot counts from an opacity of `SEEN`; its place is the centre of mass about its peak. What is
     counted has no derivatives: none are recorded.
-    Raises ValueError for pictures of another shape.
+    Raises ValueError for pictures of another shape, and for none.
     """
-    pictures = _check.real("pictures", pictures).to(torch.float32)
-    if pictures.ndim not in (2, 4) or pictures[0].numel() != 3 * PIXELS**2:
-        raise ValueError(
-            f"pictures must have shape (N, 3, {PIXELS}, {PIXELS}) or (N, {3 * PIXELS**2}), got "
-            f"{tuple(pictures.shape)}"
-        )
-    pictures = pictures.reshape(-1, 3, PIXELS, PIXELS)
+    pictures = _check.coloured("pictures", pictures, PIXELS)
     counter = shipped_counter() if counter is None else counter
     with torch.no_grad():
         maps = torch.cat([counter(part) for part in pictures.split(512)])

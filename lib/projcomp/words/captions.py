@@ -179,10 +179,11 @@ def true_of(prompt: str, facts: Tensor) -> Tensor:
     An attribute that cannot be seen in a picture is not as the prompt says. Of a prompt that
     contradicts itself no picture is.
     """
+    said = meaning(prompt)
     answer = torch.ones(len(facts), dtype=torch.bool, device=facts.device)
     for column, (name, values) in enumerate(ATTRIBUTES.items()):
-        for value in meaning(prompt).get(name, []):
+        for value in said.get(name, []):
             answer &= facts[:, column] == values.index(value)
-    if "object" in meaning(prompt):
+    if "object" in said:
         answer &= facts[:, 0] == UNSEEN
     return answer

@@ -82,14 +82,7 @@ def judge(pictures, network: Judge | None = None) -> Seen:
 
     No derivatives are recorded. Raises ValueError for pictures of another shape, and for none.
     """
-    pictures = _check.real("pictures", pictures).to(torch.float32)
-    flat = pictures.ndim in (2, 4) and pictures.shape[1:].numel() == 3 * PIXELS**2
-    if not flat or not len(pictures):
-        raise ValueError(
-            f"pictures must have shape (N, 3, {PIXELS}, {PIXELS}) or (N, {3 * PIXELS**2}), N >= 1, "
-            f"got {tuple(pictures.shape)}"
-        )
-    pictures = pictures.reshape(-1, 3, PIXELS, PIXELS)
+    pictures = _check.coloured("pictures", pictures, PIXELS)
     network = shipped_judge() if network is None else network
     with torch.no_grad():
         parts = [network(part) for part in pictures.split(512)]
