@@ -126,9 +126,7 @@ def pairs(kind: str, over: str) -> Job:
         density = drawing.density_of(prompts.Case(texts, over=over))
         pilots = Pilots(density, PILOTS)
         watched = Watched(density, pilots.take)
-        run = pc.reverse_diffusion(
-            watched, n, levels, "sde", generator=generator, progress=False
-        )  # fmt: skip
+        run = pc.reverse_diffusion(watched, n, levels, "sde", generator=generator, progress=False)
         pictures = run.samples[PILOTS:].float().unflatten(1, density.shape)
         seen = pilots.forecasts(foretelling.scale_of(over))
         return [*tallies.paired(texts, pictures), *seen]

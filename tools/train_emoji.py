@@ -15,6 +15,7 @@ import json
 import sys
 from pathlib import Path
 
+import cards
 import torch
 from projcomp import networks
 from projcomp.emoji import Table, learned
@@ -47,15 +48,12 @@ def train(name: str, data: networks.Labelled, steps: int, folder: Path) -> dict:
     )
     networks.save_network(run.model, folder / f"{name}.safetensors")
     checkpoint.unlink()
-    few = max(1, len(run.losses) // 100)
     return {
         "name": name,
         "steps": steps,
         "images": steps * RECIPE["batch"],
         "images_per_second": round(run.samples_per_second),
-        "first": round(float(run.losses[:few].mean()), 4),
-        "last": round(float(run.losses[-few:].mean()), 4),
-        "curve": [round(float(part.mean()), 3) for part in run.losses.tensor_split(20)],
+        **cards.of_losses(run.losses, digits=3),
     }
 
 

@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+import cards
 import torch
 from projcomp import networks, scenes, words
 from projcomp.words.judging import WEIGHTS
@@ -215,7 +216,7 @@ def trained(steps: int, checkpoint: Path):
         networks.Recipe(steps, checkpoint=checkpoint, progress=True, **RECIPE),
         generator=generator,
     )
-    curve = [round(float(part.mean()), 3) for part in run.losses.tensor_split(10)]
+    curve = cards.of_losses(run.losses, 10, 3)["curve"]
     return run.model, {"steps": steps, "batch": RECIPE["batch"], "curve": curve}
 
 

@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+import cards
 import torch
 from projcomp import networks, scenes
 from projcomp.networks.pictures import PICTURE_MODELS, blank_picture_model
@@ -101,16 +102,12 @@ def train(name: str, options, engine) -> None:
         return
     networks.save_network(model, options.folder / f"{name}.safetensors")
     checkpoint.unlink()
-    few = max(1, len(run.losses) // 100)
-    curve = [round(float(part.mean()), 4) for part in run.losses.tensor_split(20)]
     card = {
         "name": name,
         "steps": options.steps,
         "images": options.steps * RECIPE["batch"],
         "images_per_second": round(run.samples_per_second),
-        "first": round(float(run.losses[:few].mean()), 4),
-        "last": round(float(run.losses[-few:].mean()), 4),
-        "curve": curve,
+        **cards.of_losses(run.losses),
     }
     print(json.dumps(card))
 

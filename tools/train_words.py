@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import cards
 import torch
 from projcomp import networks
 from projcomp.networks.shipped import WEIGHTS
@@ -85,16 +86,11 @@ def train(folder: Path, again: bool = False, phases: tuple[Phase, ...] = PHASES)
 
 def told_of(phase: Phase, run: networks.Training) -> dict:
     """What the card says of a phase."""
-    few = max(1, len(run.losses) // 100)
     return {
         **phase._asdict(),
         "pictures": phase.steps * BATCH,
         "pictures_per_second": round(run.samples_per_second),
-        "first": round(float(run.losses[:few].mean()), 4),
-        "last": round(float(run.losses[-few:].mean()), 4),
-        "curve": [
-            round(float(part.mean()), 4) for part in run.losses.tensor_split(min(20, phase.steps))
-        ],
+        **cards.of_losses(run.losses),
     }
 
 

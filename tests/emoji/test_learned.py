@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import projcomp as pc
@@ -13,10 +13,11 @@ from projcomp.emoji import learned
 
 from tests.helpers import normal, seeded
 
-ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("train_emoji", ROOT / "tools" / "train_emoji.py")
-tool = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(tool)
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+if str(TOOLS) not in sys.path:
+    sys.path.append(str(TOOLS))
+
+import train_emoji as tool  # noqa: E402
 
 TABLE = learned.part()
 SEEN = TABLE.without(learned.held_out(TABLE))
