@@ -55,7 +55,7 @@ def called(background: str, prompts: list[str]) -> str:
 
 
 def draw(model: Words, background: str, prompts: list[str]) -> torch.Tensor:
-    """The first pictures (8, 3072) of a row, uint8, by the ODE."""
+    """The first pictures (8, 3, 32, 32) of a row, uint8, by the ODE."""
     run = pc.reverse_diffusion(
         density(model, background, prompts),
         EACH,

@@ -4,6 +4,7 @@ import projcomp as pc
 import pytest
 import torch
 from projcomp.networks import Vocabulary
+from projcomp.networks.shipped import WEIGHTS
 from projcomp.networks.worded import WordedUNet
 from projcomp.networks.words import PIXELS, Prompted, Words, blank_words
 
@@ -111,6 +112,14 @@ def test_prompts_of_one_network_are_asked_together(words, points):
     other = Words(woken(7), VOCABULARY).density("red ball")
     mixed = pc.compose(parts[0], [other]).scores(y, sigma)
     torch.testing.assert_close(mixed[1], other.score(y, sigma))
+
+
+def test_the_shipped_network_is_small_and_described():
+    assert (WEIGHTS / "words.safetensors").stat().st_size < 12e6
+    shipped = pc.networks.load_words()
+    parameters = sum(parameter.numel() for parameter in shipped.model.parameters())
+    card = (WEIGHTS / "README.md").read_text(encoding="utf-8").split("# Weights of words", 1)[1]
+    assert f"{parameters:,}" in card and f"{len(shipped.vocabulary.words)} words" in card
 
 
 @pytest.mark.parametrize(

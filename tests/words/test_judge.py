@@ -1,11 +1,18 @@
 """The judge, on renders, pale objects and several; what is as prompts say; labels."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from projcomp import words
+from projcomp import networks, words
 from projcomp.words import world
-from projcomp.words.labelling import LABELS, confusion, described, given
+from projcomp.words.labelling import confusion, described, given
 from projcomp.words.seen import FACTS, FAINT
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+import draw_words_for_labels as drawing
 
 SHAPE, MATERIAL = 0.95, 0.95
 NAMES = list(words.ATTRIBUTES)
@@ -239,19 +246,30 @@ def test_confusion_counts_what_both_saw():
     assert found["floor"].tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
-@pytest.mark.skipif(not (LABELS / "labels.json").is_file(), reason="nobody has labelled pictures")
 def test_labels_by_eye():
-    """Generated pictures: the judge sees what each who looked saw."""
+    """Generated pictures: the judge sees what each who looked saw, but for shapes and materials,
+    of which the chapter gives the confusion. Where two colours were asked for none is right."""
     data = words.labelled()
-    seen = words.judge(data.pictures)
     assert len(data.by) >= 2
+    one = [len(words.meaning(row).get("colour", "1")) == 1 for row in data.rows]
+    one = torch.tensor(one)
+    seen = words.judge(data.pictures)
     for name, labels in data.by.items():
         assert len(labels) == len(data.rows) == len(data.pictures)
         found = shares(labels, seen)
-        assert found["place"] > 0.9 and found["style"] > 0.9 and found["colour"] > 0.9, (
-            name,
-            found,
-        )
+        assert min(found[kind] for kind in ("place", "size", "floor", "style")) > 0.9, (name, found)
+        assert shares(labels[one], seen[one])["colour"] > 0.9, name
+
+
+@pytest.mark.parametrize("row", [0, 8])
+def test_labelled_pictures_are_drawn_again(row):
+    """A prompt's and a composition's, by the shipped network: none is off by more than 4 of 255."""
+    data, first = words.labelled(), row * drawing.EACH
+    order = torch.randperm(len(data.rows), generator=seeded(drawing.SEED)).tolist()
+    places = [order.index(first + index) for index in range(drawing.EACH)]
+    assert {data.rows[place] for place in places} == {drawing.called(*drawing.ROWS[row])}
+    again = drawing.draw(networks.load_words(), *drawing.ROWS[row]).float() / 255.0
+    assert float((again - data.pictures[places]).abs().max()) <= 4 / 255
 
 
 def test_pictures_may_come_flat():
