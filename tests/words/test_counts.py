@@ -25,7 +25,6 @@ sys.path.insert(0, str(TOOLS))
 import count_words as tool  # noqa: E402
 import counting  # noqa: E402
 
-stored = pytest.mark.skipif(not words.COUNTS.is_file(), reason="nothing has been counted yet")
 SLOW = ("smc 32", "diagnoses", "forecasts", "quality", "/48")
 
 
@@ -43,7 +42,6 @@ def chance():
     return random.Random(os.environ.get("PROJCOMP_CELL", hashlib.sha256(text).hexdigest()))
 
 
-@stored
 def test_every_part_is_there(found):
     jobs = tool.jobs()
     assert set(found) == set(jobs)
@@ -53,10 +51,9 @@ def test_every_part_is_there(found):
             assert (part.columns, part.items, part.n) == (job.columns, tuple(job.items), job.n), key
         assert part.found.shape == (len(part.items), len(part.columns)), key
         assert part.found[:, 0].isfinite().all(), key
-    assert words.COUNTS.stat().st_size < 700_000
+    assert words.COUNTS.stat().st_size < 1_500_000
 
 
-@stored
 @pytest.mark.parametrize("part", ["prompts", "compositions", "pairs/alone"])
 def test_the_same_seed_draws_the_same(found, chance, part):
     """Sample by sample on one machine; elsewhere one may be seen otherwise."""
@@ -68,7 +65,6 @@ def test_the_same_seed_draws_the_same(found, chance, part):
     assert gap <= 1.1 / found[key].n, (key, place)
 
 
-@stored
 def test_other_seeds_draw_as_much(found, chance):
     """Of five cases of a composition: their intervals meet."""
     keys = [key for key in found if key.startswith("compositions/") and key.endswith("/sde")]
@@ -81,7 +77,6 @@ def test_other_seeds_draw_as_much(found, chance):
     assert max(low for low, _ in ends) <= min(high for _, high in ends), (key, places)
 
 
-@stored
 @pytest.mark.parametrize("over", counted.OVER)
 def test_areas_of_what_is_stored(found, over):
     for of in (None, *([kind] for kind in counted.kinds(found))):

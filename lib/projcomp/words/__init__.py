@@ -1,7 +1,7 @@
 """A world with words: small pictures, what is said of them, and what can be seen in them."""
 
 from projcomp.words.captions import caption, meaning, said_of, true_of, words
-from projcomp.words.counted import COUNTS, Counted, areas, counts, pairs
+from projcomp.words.counted import COUNTS, VERDICTS, Counted, areas, counts, pairs
 from projcomp.words.judging import Judge, judge
 from projcomp.words.labelling import Labelled, confusion, described, judged, labelled
 from projcomp.words.lessons import lessons
@@ -20,7 +20,7 @@ from projcomp.words.world import (
 
 __all__ = [
     "ATTRIBUTES", "COUNTS", "FLOORS", "HELD_OUT", "HIDDEN", "OBJECT", "PLACES", "SOLID", "STYLES",
-    "UNSEEN", "Counted", "Depictions", "Judge", "Labelled", "Seen", "areas", "caption", "confusion",
-    "counts", "depictions", "described", "judge", "judged", "labelled", "lessons", "meaning",
-    "pairs", "pictured", "said_of", "true_of", "words",
+    "UNSEEN", "VERDICTS", "Counted", "Depictions", "Judge", "Labelled", "Seen", "areas", "caption",
+    "confusion", "counts", "depictions", "described", "judge", "judged", "labelled", "lessons",
+    "meaning", "pairs", "pictured", "said_of", "true_of", "words",
 ]  # fmt: skip
