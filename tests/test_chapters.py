@@ -154,7 +154,7 @@ def test_a_check_is_folded_or_shows_its_result(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_visible_code_is_short(path):
     for cell in CELL.findall(unfolded(path)):
-        if not re.search(r"tags: \[(check|hide-input|remove-input)\]", cell):
+        if not re.search(r"tags: \[(check|hide-input|hide-cell|remove-input)\]", cell):
             assert len(cell.strip().splitlines()) <= 12, f"long code in the open: {cell[:200]}"
 
 

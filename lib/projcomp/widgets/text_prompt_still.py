@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 
-import torch
 from torch import Tensor
 
 from projcomp.widgets import still
@@ -51,7 +50,7 @@ def panes(figure) -> tuple[Tensor, Tensor]:
 def coloured(pictures: Tensor, shares: Tensor) -> Tensor:
     """Pale grey pictures (N, 3, s, s), coloured by shares (N, s, s) in [-1, 1]."""
     grey = 0.6 + 0.4 * pictures.clamp(0, 1).mean(1, keepdim=True)
-    tints = torch.tensor([GAINS, LOSES], dtype=pictures.dtype)[(shares < 0).long()]
+    tints = pictures.new_tensor([GAINS, LOSES])[(shares < 0).long()]
     much = shares.abs().clamp(max=1).sqrt()[:, None]
     return (1 - much) * grey + much * tints.movedim(-1, 1)
 

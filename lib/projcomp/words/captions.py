@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from projcomp import _check
+from projcomp._modes import CPU32
 from projcomp.words.world import ATTRIBUTES, OBJECT, UNSEEN
 
 NAMED = 0.5
@@ -121,7 +122,7 @@ def caption(
     def pick(options):  # the first, the plainest, half of the time
         if plain:
             return options[0]
-        draw = float(torch.rand((), generator=generator, device="cpu"))
+        draw = float(torch.rand((), generator=generator, **CPU32))
         return options[max(0, int((2.0 * draw - 1.0) * len(options)))]
 
     if bare:
@@ -142,7 +143,7 @@ def caption(
 
 def said_of(row: Tensor, generator: torch.Generator | None = None) -> str:
     """A caption of one picture, of its facts (8,): it names about half of what can be seen."""
-    draws = torch.rand(len(ATTRIBUTES) + 1, generator=generator, device="cpu").tolist()
+    draws = torch.rand(len(ATTRIBUTES) + 1, generator=generator, **CPU32).tolist()
     if draws[-1] < SILENT:
         return ""
     values = dict(zip(ATTRIBUTES, row.tolist(), strict=True))

@@ -89,11 +89,11 @@ def areas(
     if generator is None:
         generator = torch.Generator().manual_seed(0)
     count = len(found["pairs/alone"].items)
-    picks = torch.randint(count, (DRAWS, count), generator=generator)
+    picks = torch.randint(count, (DRAWS, count), generator=generator, device="cpu")
     times = torch.nn.functional.one_hot(picks, count).sum(1).double()
-    weights = torch.cat([torch.ones(1, len(right)).double(), times[:, places].prod(-1)])
+    weights = torch.cat([right.new_ones(1, len(right)), times[:, places].prod(-1)])
     answers = {}
-    ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
+    ends = right.new_tensor([0.025, 0.975])
     for name, values in forecasts.items():
         area, *drawn = metrics.roc_area(values, weights * (1.0 - right), weights * right)
         drawn = torch.stack(drawn)

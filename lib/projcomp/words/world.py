@@ -118,12 +118,17 @@ def objects_of(facts: Tensor, there: Tensor, generator: torch.Generator | None) 
         draws = torch.rand(*there.shape, *shape, generator=generator, **CPU32)
         return 1.0 + spread * (2.0 * draws - 1.0)
 
-    where = [torch.tensor(ACROSS)[column["across"]], torch.tensor(DEPTH)[column["depth"]]]
+    where = [
+        torch.tensor(values, **CPU32)[column[name]]
+        for name, values in (("across", ACROSS), ("depth", DEPTH))
+    ]
     place = torch.stack(where, -1) + (near_one(JITTER, 2) - 1.0)
     size = torch.tensor([SIZES[name] for name in ATTRIBUTES["size"]], **CPU32)[column["size"]]
     palette = torch.tensor([COLOURS[name] for name in ATTRIBUTES["colour"]], **CPU32)
-    kinds = torch.tensor([SHAPES.index(_SHAPE[name]) for name in ATTRIBUTES["shape"]])
-    stuff = torch.tensor([MATERIALS.index(_STUFF[name]) for name in ATTRIBUTES["material"]])
+    kinds = torch.tensor([SHAPES.index(_SHAPE[name]) for name in ATTRIBUTES["shape"]], device="cpu")
+    stuff = torch.tensor(
+        [MATERIALS.index(_STUFF[name]) for name in ATTRIBUTES["material"]], device="cpu"
+    )
     return Objects(
         place,
         size * near_one(0.06),
