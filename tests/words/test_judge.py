@@ -251,8 +251,7 @@ def test_labels_by_eye():
     of which the chapter gives the confusion. Where two colours were asked for none is right."""
     data = words.labelled()
     assert len(data.by) >= 2
-    one = [len(words.meaning(row).get("colour", "1")) == 1 for row in data.rows]
-    one = torch.tensor(one)
+    one = torch.tensor([len(words.meaning(row).get("colour", "1")) == 1 for row in data.rows])
     seen = words.judge(data.pictures)
     for name, labels in data.by.items():
         assert len(labels) == len(data.rows) == len(data.pictures)
