@@ -301,6 +301,6 @@ def test_emoji_know_densities_and_only_figures_know_emoji():
         return {name.split(".")[1] for name in names if name.startswith("projcomp.")}
 
     own = set().union(*(imported(path) for path in (library / "emoji").glob("*.py")))
-    assert own == {"emoji", "densities", "networks", "_check", "_modes"}
+    assert own == {"emoji", "densities", "networks", "_check", "_counted", "_modes"}
     others = [path for path in library.rglob("*.py") if path.parts[-2] not in ("emoji", "widgets")]
     assert [path.name for path in others if "emoji" in imported(path)] == []

@@ -7,6 +7,7 @@ import pytest
 import torch
 from projcomp import emoji, networks
 from projcomp.networks.shipped import SHIPPED, WEIGHTS, blank
+from projcomp.networks.words import VOCABULARY
 from projcomp.widgets import PRESETS
 
 from tests.helpers import seeded
@@ -50,12 +51,13 @@ def test_they_are_as_good_as_the_card_says(name):
 def test_they_are_small_and_described():
     files = sorted(path.name for path in WEIGHTS.iterdir())
     names = (*SHIPPED, *networks.PICTURE_MODELS, *emoji.learned.SEEDS)
-    named = [f"{name}.safetensors" for name in names]
+    named = [f"{name}.safetensors" for name in (*names, "words")]
     stored = [networks.COUNTS.name, emoji.learned.COUNTS.name, "verdicts.json"]
-    assert files == sorted(["README.md", *stored, *named])
+    reader = [VOCABULARY.name, "words.onnx"]
+    assert files == sorted(["README.md", *stored, *reader, *named])
     assert sum((WEIGHTS / f"{name}.safetensors").stat().st_size for name in SHIPPED) < 300_000
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in card for name in stored)
+    assert all(f"`{name}`" in card for name in (*stored, *reader, "words.safetensors"))
     for name in SHIPPED:
         assert f"`{name}.safetensors`" in card
         parameters = sum(p.numel() for p in blank(name).parameters())
