@@ -205,15 +205,16 @@ def main() -> None:
     card.write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def trained(steps: int, checkpoint: Path):
+def trained(steps: int, checkpoint: Path, singles: int = SINGLES, together: int = TOGETHER):
     """The judge after training, and what its card says of the run."""
     generator = torch.Generator().manual_seed(SEED)
-    bank = Bank(generator)
+    bank = Bank(generator, singles, together)
     run = networks.fit(
         words.Judge(torch.Generator().manual_seed(SEED)).to(memory_format=torch.channels_last),
         lambda generator: bank.draw(RECIPE["batch"], generator),
         loss,
         networks.Recipe(steps, checkpoint=checkpoint, progress=True, **RECIPE),
+        about={"singles": singles, "together": together},
         generator=generator,
     )
     curve = cards.of_losses(run.losses, 10, 3)["curve"]
