@@ -15,7 +15,7 @@ def test_text_is_aligned() -> None:
 
 def test_html_names_rows_and_columns() -> None:
     html = TABLE._repr_html_()
-    assert "<caption>Shares &lt;all&gt;</caption>" in html
+    assert "<caption><span>Shares &lt;all&gt;</span></caption>" in html
     assert '<th scope="col">A &amp; B</th>' in html
     assert '<th scope="row">10</th><td>0.25</td>' in html
 

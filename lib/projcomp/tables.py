@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from projcomp._text import printable
@@ -39,15 +39,25 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
-        body = "".join(
-            f'<tr><th scope="row">{escape(name)}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + "</tr>"
-            for name, *cells in self.rows
-        )
-        return (
-            '<div class="pc-report" tabindex="0"><table>'
-            f"<caption>{escape(self.caption)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        return html_of(self.caption, self.header, self.rows)
+
+
+def html_of(
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    marked: Callable[[str], str] = escape,
+) -> str:
+    """A table that scrolls in its own box; `marked` makes HTML of a text."""
+    head = "".join(f'<th scope="col">{marked(name)}</th>' for name in header)
+    body = "".join(
+        f'<tr><th scope="row">{marked(name)}</th>'
+        + "".join(f"<td>{marked(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for name, *cells in rows
+    )
+    return (
+        '<div class="pc-table" tabindex="0"><table>'
+        f"<caption><span>{marked(caption)}</span></caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

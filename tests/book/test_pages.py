@@ -56,6 +56,21 @@ BROKEN = """() => [...document.querySelectorAll(".bd-article :is(td, th)")].flat
     }
     return broken;
 })"""
+# Captions and names of rows that leave the box of their table, however it is scrolled.
+ASTRAY = """() => [...document.querySelectorAll(".pc-table")].flatMap(table => {
+    const { left, right, width } = table.getBoundingClientRect();
+    const shown = [...table.querySelectorAll("caption span, th[scope=row]")];
+    const astray = width < 200 ? [table] : [];
+    for (let along = 0; along < table.scrollWidth; along += 40) {
+        table.scrollLeft = along;
+        astray.push(...shown.filter(node => {
+            const box = node.getBoundingClientRect();
+            return Math.abs(box.left - left) > 1 || box.right > right + 1;
+        }));
+    }
+    table.scrollLeft = 0;
+    return astray.map(node => node.textContent.trim());
+})"""
 # How many letters of its own text would fill a line of a paragraph.
 LETTERS = """() => {
     const pen = document.createElement("canvas").getContext("2d");
@@ -264,6 +279,12 @@ def test_nothing_wider_at_twice_the_size(desktop: Visit) -> None:
 def test_tables_break_no_word(phone: Visit) -> None:
     broken = phone.page.evaluate(BROKEN)
     assert not broken
+
+
+def test_tables_keep_their_captions_and_names_in_view(phone: Visit) -> None:
+    phone.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    astray = phone.page.evaluate(ASTRAY)
+    assert not astray
 
 
 def test_running_text_has_65_to_75_letters_in_a_line(desktop: Visit) -> None:

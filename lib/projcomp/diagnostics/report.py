@@ -13,6 +13,7 @@ from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.path import Level, Path
 from projcomp.metrics import Comparison
+from projcomp.tables import html_of
 
 _ROWS = 8
 _NOTHING = "–"
@@ -118,22 +119,14 @@ class Report:
         return printable(f"Report({self._what()}: {self.verdict.title})")
 
     def _repr_html_(self):
-        def cells(tag, row):
-            return "".join(f"<{tag}>{_marked(text)}</{tag}>" for text in row)
-
         reasons = "".join(f"<li>{_marked(reason)}</li>" for reason in self.verdict.reasons)
         parts = [
             f"<p>{_marked(self._what())}</p>",
             f"<p><strong>{_marked(self.verdict.title)}.</strong></p><ul>{reasons}</ul>",
+            *(html_of(*table, _marked) for table in self.tables()),
+            *(f"<p>Note: {_marked(note)}</p>" for note in self.notes),
         ]
-        for title, header, rows in self.tables():
-            body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-            parts.append(
-                f"<table><caption>{_marked(title)}</caption>"
-                f"<thead><tr>{cells('th', header)}</tr></thead><tbody>{body}</tbody></table>"
-            )
-        parts += [f"<p>Note: {_marked(note)}</p>" for note in self.notes]
-        return f'<div class="pc-report" tabindex="0">{"".join(parts)}</div>'
+        return f'<div class="pc-report">{"".join(parts)}</div>'
 
     def _what(self) -> str:
         k = len(self.concepts)
