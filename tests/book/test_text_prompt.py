@@ -224,6 +224,47 @@ def test_it_can_be_stopped_and_drawn_again(loaded: Page):
     assert loaded.evaluate(reached) == 4
 
 
+# Sets a slider, and does what follows before the page can do anything else.
+SET = """(slider, [value, press]) => {
+    slider.value = value;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    if (press) slider.closest(".pc-figure").querySelector(".pc-main").click();
+}"""
+
+
+def test_a_stop_holds_where_a_drawing_was_about_to_begin(loaded: Page):
+    found = figure(loaded, "words")
+    found.get_by_role("button", name="Reset").click()
+    steps = found.get_by_role("slider", name="steps")
+    steps.fill("59")
+    expect(found.locator(".pc-said")).to_contain_text("of 59")
+    steps.evaluate(SET, [60, True])
+    expect(found.locator(".pc-said")).to_have_text("Stopped.")
+    loaded.wait_for_timeout(2000)
+    expect(found.locator(".pc-said")).to_have_text("Stopped.")
+    expect(found.get_by_role("button", name="Draw again")).to_be_visible()
+
+
+def test_what_comes_of_a_state_that_is_left_is_not_taken(loaded: Page):
+    """Levels of a drawing of 60 steps still come for a moment when there are fewer."""
+    problems: list[str] = []
+    loaded.on("pageerror", lambda error: problems.append(str(error)))
+    found = figure(loaded, "words")
+    found.get_by_role("button", name="Reset").click()
+    steps = found.get_by_role("slider", name="steps")
+    steps.fill("60")
+    expect(found.locator(".pc-said")).to_contain_text("of 60")
+    for few in (4, 5, 6):
+        before = loaded.evaluate("heard.length")
+        loaded.wait_for_function("before => heard.length > before + 12", arg=before)
+        steps.evaluate(SET, [few, False])
+        loaded.wait_for_function("before => heard.length > before + 14", arg=before)
+        steps.evaluate(SET, [60, False])
+    steps.evaluate(SET, [4, False])
+    drawn(found)
+    assert not problems
+
+
 def test_a_copy_in_python_rebuilds_it(loaded: Page):
     found = figure(loaded, "words")
     found.get_by_role("button", name="Reset").click()

@@ -123,6 +123,7 @@ export class TextPrompt extends Figure {
   }
 
   stop() {
+    clearTimeout(this.drawer);
     this.crew.stop();
     this.job = null;
     this.enter("ready");
@@ -132,8 +133,8 @@ export class TextPrompt extends Figure {
   /** What a worker says. */
   hear(message) {
     if (message.error) return this.fail(message.error);
-    if (message.job !== this.job) return null;
     const { scene } = this;
+    if (message.job !== this.job || !scene.mine) return null; // of a state that is left, or will be
     scene.take(message);
     const { steps } = this.state;
     this.panel.progress(progressText(scene, steps), scene.reached / steps);
