@@ -28,18 +28,21 @@ class Table:
                 )
 
     def __str__(self):
-        columns = zip(self.header, *self.rows, strict=True)
-        widths = [max(map(len, column)) for column in columns]
-        lines = [self.caption]
-        for row in (self.header, *self.rows):
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-            lines.append("  ".join(cells).rstrip())
-        return printable("\n".join(lines))
+        return printable("\n".join([self.caption, *aligned([self.header, *self.rows])]))
 
     __repr__ = __str__
 
     def _repr_html_(self):
         return html_of(self.caption, self.header, self.rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, with its cells below those of the row before."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def html_of(

@@ -13,7 +13,7 @@ from projcomp.diagnostics.features import Features
 from projcomp.diagnostics.measure import Estimate
 from projcomp.diagnostics.path import Level, Path
 from projcomp.metrics import Comparison
-from projcomp.tables import html_of
+from projcomp.tables import aligned, html_of
 
 _ROWS = 8
 _NOTHING = "–"
@@ -110,7 +110,7 @@ class Report:
         lines += [f"  - {reason}" for reason in self.verdict.reasons]
         for title, header, rows in self.tables():
             shown = [[printable(text) for text in row] for row in [header, *rows]]
-            lines += ["", title, *_aligned(shown)]
+            lines += ["", title, *_ruled(shown)]
         if self.notes:
             lines += ["", *(f"Note: {note}" for note in self.notes)]
         return printable("\n".join(lines))
@@ -232,10 +232,6 @@ def _spaced(levels: list[Level], count: int) -> list[Level]:
     return [levels[round(i * (len(levels) - 1) / (count - 1))] for i in range(count)]
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return [lines[0], "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
+def _ruled(rows: list[list[str]]) -> list[str]:
+    head, *rest = lines = aligned(rows)
+    return [head, "─" * max(map(len, lines)), *rest]
