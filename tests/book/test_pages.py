@@ -56,7 +56,8 @@ BROKEN = """() => [...document.querySelectorAll(".bd-article :is(td, th)")].flat
     }
     return broken;
 })"""
-# Captions and names of rows that leave the box of their table, however it is scrolled.
+# Captions and names of rows that leave the box of their table, however it is scrolled, and names
+# that leave too little of it for the numbers.
 ASTRAY = """() => [...document.querySelectorAll(".pc-table")].flatMap(table => {
     const { left, right, width } = table.getBoundingClientRect();
     const shown = [...table.querySelectorAll("caption span, th[scope=row]")];
@@ -65,7 +66,8 @@ ASTRAY = """() => [...document.querySelectorAll(".pc-table")].flatMap(table => {
         table.scrollLeft = along;
         astray.push(...shown.filter(node => {
             const box = node.getBoundingClientRect();
-            return Math.abs(box.left - left) > 1 || box.right > right + 1;
+            const wide = node.tagName === "TH" && box.width > 0.6 * width;
+            return wide || Math.abs(box.left - left) > 1 || box.right > right + 1;
         }));
     }
     table.scrollLeft = 0;
